@@ -1,0 +1,3 @@
+"""Pellucid, the see-through backend."""
+
+__version__ = "0.1.0"

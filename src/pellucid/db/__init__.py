@@ -1,0 +1,1 @@
+"""Who answers: runs statements, never builds them."""

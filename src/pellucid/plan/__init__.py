@@ -1,0 +1,1 @@
+"""What is asked and what it takes; knows no HTTP and no SQL."""

@@ -1,0 +1,1 @@
+"""A model, compiled: the waist between HTTP and data."""

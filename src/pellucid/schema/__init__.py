@@ -1,0 +1,1 @@
+"""What there is: the user's models as plain data, checked together and frozen."""

@@ -1,0 +1,1 @@
+"""Who listens: sockets, processes, connections."""

@@ -1,0 +1,108 @@
+"""What happened and when: `Trace` collects instants on one clock, `Span`s are derived when somebody looks.
+
+In: one `mark` per border that a request crosses. Out: spans with names, starts, durations (nanoseconds) and nesting.
+It imports nothing of ours and formats nothing while a request runs: a mark is one append. Where nobody watches,
+the trace is None and costs one comparison.
+
+The clock is `time.perf_counter_ns`, which on Linux is CLOCK_MONOTONIC: the same for all processes of a host, so a
+client and a server on one machine can be drawn on one axis.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from time import perf_counter_ns
+
+import msgspec
+
+__all__ = ["Mark", "Span", "Trace", "new_span_id", "new_trace_id", "now"]
+
+now = perf_counter_ns
+
+_PROCESS = os.urandom(8).hex()
+_serial = count(int.from_bytes(os.urandom(6), "big"))
+
+
+def new_trace_id() -> str:
+    """32 hex digits, unique: a random part per process, then a running number (W3C Trace Context, section 3.2.2.3)."""
+    return f"{_PROCESS}{next(_serial):016x}"
+
+
+def new_span_id() -> str:
+    """16 hex digits, unique in its trace (W3C Trace Context, section 3.2.2.4)."""
+    return f"{next(_serial):016x}"
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """A border crossed: the station that ended there, the instant in nanoseconds, and what is worth knowing of it."""
+
+    name: str
+    at: int
+    detail: object = None
+    depth: int = 0
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A stretch of time: start relative to the trace's first instant, and duration, both in nanoseconds."""
+
+    name: str
+    start: int
+    duration: int
+    depth: int = 0
+    detail: object = None
+
+
+class Trace:
+    """The instants of one request, in order. A station that ends calls `mark`; one that encloses others calls `begin` and `end`.
+
+    `started` is the first instant in nanoseconds; `marks` holds flat tuples (name, instant, detail, depth), made into
+    spans by `spans()`. One thread at a time appends.
+    """
+
+    __slots__ = ("_depth", "_open", "id", "marks", "parent", "started")
+
+    def __init__(self, id: str, started: int, parent: str | None = None) -> None:
+        self.id = id
+        self.parent = parent
+        self.started = started
+        self.marks: list[tuple[str, int, object, int]] = []
+        self._open: list[tuple[str, int, object]] = []
+        self._depth = 0
+
+    def mark(self, name: str, detail: object = None) -> None:
+        """The station `name` ends now; it began where the one before it ended."""
+        self.marks.append((name, perf_counter_ns(), detail, self._depth))
+
+    def begin(self, name: str, detail: object = None) -> None:
+        """A station that encloses others begins; `end` closes the innermost open one."""
+        self._open.append((name, perf_counter_ns(), detail))
+        self._depth += 1
+
+    def end(self) -> None:
+        """The innermost open station ends now."""
+        name, began, detail = self._open.pop()
+        self._depth -= 1
+        self.marks.append((name, perf_counter_ns(), (began, detail), -1 - self._depth))
+
+    def spans(self) -> list[Span]:
+        """All spans by start, durations derived: a mark's span begins at the mark before it on the same depth, or where its parent began."""
+        return derive(self.started, self.marks)
+
+
+def derive(started: int, marks: list[tuple[str, int, object, int]]) -> list[Span]:
+    """Turn instants into spans (see `Trace`); a negative depth marks the end of an enclosing station."""
+    spans: list[Span] = []
+    last = started
+    for name, at, detail, depth in marks:
+        if depth >= 0:
+            spans.append(Span(name, last - started, at - last, depth, detail))
+            last = at
+            continue
+        depth = -1 - depth
+        assert isinstance(detail, tuple)
+        began, inner = detail
+        spans.append(Span(name, began - started, at - began, depth, inner))
+        last = at
+    spans.sort(key=lambda span: (span.start, span.depth))
+    return spans
