@@ -81,7 +81,7 @@ async def nearby(call: Call, city: int, km: Annotated[float, Gt(0), Le(500)] = 5
 
 
 def windows(here: City, km: float) -> list[tuple[float, float, float, float]]:
-    """What holds the circle of `km` round a city, in degrees: two windows where it crosses the antimeridian."""
+    """What encloses the circle of `km` round a city, in degrees: two where it crosses the antimeridian."""
     tall = degrees(km / EARTH)
     ratio = sin(km / EARTH) / cos(radians(here.latitude))
     wide = degrees(asin(ratio)) if ratio < 1 else 180.0  # a circle round the pole meets every meridian
