@@ -1,6 +1,6 @@
 /** The page: an address after `#` becomes a view; the map and the search stay. */
 
-import { get, watchTimings } from "./api.js";
+import { get, Problem, watchTimings } from "./api.js";
 import { h, number } from "./dom.js";
 import { WorldMap } from "./map.js";
 import { startSearch } from "./search.js";
@@ -12,7 +12,7 @@ const ROUTES = [
   [/^#\/continent\/([A-Z]{2})$/, world],
   [/^(?:#\/?)?()$/, world],
 ];
-const MAP = "/api/cities?select=id,name,latitude,longitude,population&order=population.desc,id";
+const MAP = "/api/cities?select=id,name,latitude,longitude,population&order=population.desc,id.desc";
 const PLACES = 1000; // asked for at a time
 const PAGES = 5;
 
@@ -51,7 +51,7 @@ function find(address, signal) {
     const match = pattern.exec(address);
     if (match) return make(match[1], signal);
   }
-  throw new Error("There is no such page");
+  throw new Problem(404, { detail: "There is no such page" });
 }
 
 function failed(problem) {

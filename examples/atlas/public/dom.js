@@ -1,6 +1,9 @@
 /** Elements and wording: what every view needs, and no view in particular. */
 
-/** Make an element. Children are nodes or text, never HTML, in lists of any depth; `null` is left out. A function is a listener. */
+/**
+ * Make an element. Children are nodes or text, never HTML, in lists of any depth; `null` is left out. An attribute
+ * that is a function becomes a listener.
+ */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -51,7 +54,8 @@ export function coordinates(latitude, longitude) {
 /** What the clocks show there now, or null for a time zone that this browser does not know. */
 export function clock(timeZone) {
   try {
-    return new Intl.DateTimeFormat("en-GB", { timeZone, weekday: "short", hour: "2-digit", minute: "2-digit" }).format();
+    const parts = { weekday: "short", hour: "2-digit", minute: "2-digit" };
+    return new Intl.DateTimeFormat("en-GB", { timeZone, ...parts }).format();
   } catch {
     return null;
   }

@@ -39,7 +39,7 @@ export async function world(code, signal) {
         "div",
         { class: "tools" },
         h("nav", { "aria-label": "Continents" }, h("ul", { class: "tabs" }, tabs)),
-        h("input", { type: "search", placeholder: "Filter countries", "aria-label": "Filter countries", input: filter }),
+        h("input", { type: "search", placeholder: "Filter by name", "aria-label": "Filter countries", input: filter }),
       ),
       lists,
       none,
@@ -95,7 +95,6 @@ export async function country(code, signal) {
   );
   if (!found) throw new Problem(404, { detail: `There is no country “${code}”` });
   const { continent, cities, area, population } = found;
-  const density = area && population ? `${number(Math.round(population / area) || 1)} per km²` : null;
   return {
     title: found.name,
     content: [
@@ -105,7 +104,7 @@ export async function country(code, signal) {
         Capital: found.capital,
         Population: population ? number(population) : null,
         Area: area ? `${number(area)} km²` : null,
-        Density: density,
+        Density: population && area ? density(population / area) : null,
         Currency: found.currency_code && `${found.currency_name} (${found.currency_code})`,
         Telephone: found.phone && `+${found.phone.replace(/^\+/, "")}`,
       }),
@@ -115,7 +114,7 @@ export async function country(code, signal) {
         h("h2", {}, icon("building"), "Largest cities"),
         cities.length
           ? h("ol", { class: "ranking" }, cities.map(ranked))
-          : h("p", { class: "notice" }, "No city here has more than 15,000 people."),
+          : h("p", { class: "notice" }, "No city of 15,000 people or more."),
       ),
     ],
     places: cities,
@@ -126,7 +125,7 @@ export async function country(code, signal) {
 export async function city(id, signal) {
   const neighbours = nearby(id, signal);
   const found = await get(
-    `/api/cities/${id}?select=*,country(name,code,capital,continent(code,name)),postcards(author,text,written)` +
+    `/api/cities/${id}?select=*,country(name,code,continent(code,name)),postcards(author,text,written)` +
       "&postcards.order=written.desc&postcards.limit=10",
     signal,
   );
@@ -135,15 +134,12 @@ export async function city(id, signal) {
   return {
     title: `${found.name}, ${home.name}`,
     content: [
-      trail(
-        [`#/continent/${home.continent.code}`, home.continent.name],
-        [`#/country/${home.code}`, home.name],
-      ),
+      trail([`#/continent/${home.continent.code}`, home.continent.name], [`#/country/${home.code}`, home.name]),
       h(
         "header",
         { class: "title" },
         h("h1", {}, found.name),
-        home.capital === found.name ? h("p", {}, `Capital of ${home.name}`) : null,
+        h("p", {}, flag(home.code), " ", h("a", { href: `#/country/${home.code}` }, home.name)),
       ),
       facts({
         Population: number(found.population),
@@ -195,6 +191,10 @@ function ranked({ id, name, population }, _, [largest]) {
   const row = h("a", { class: "row", href: `#/city/${id}` }, h("b", {}, name), figure);
   row.style.setProperty("--share", `${(100 * population) / (largest.population || 1)}%`);
   return h("li", {}, row);
+}
+
+function density(people) {
+  return people < 1 ? "less than 1 per km²" : `${number(Math.round(people))} per km²`;
 }
 
 function trail(...steps) {
