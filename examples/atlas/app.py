@@ -76,8 +76,8 @@ async def nearby(call: Call, city: int, km: Annotated[float, Gt(0), Le(500)] = 5
             order="population.desc",
             limit=200,
         )
-    neighbours = [Neighbour(place.id, place.name, place.population, distance(here, place)) for place in found]
-    return sorted((place for place in neighbours if place.km <= km), key=lambda place: place.km)
+    away = sorted(((distance(here, place), place) for place in found), key=lambda pair: pair[0])
+    return [Neighbour(place.id, place.name, place.population, round(far, 1)) for far, place in away if far <= km]
 
 
 def windows(here: City, km: float) -> list[tuple[float, float, float, float]]:
@@ -94,7 +94,7 @@ def windows(here: City, km: float) -> list[tuple[float, float, float, float]]:
 
 
 def distance(a: City, b: City) -> float:
-    """The great-circle distance in km, to a tenth (haversine)."""
+    """The great-circle distance in km (haversine)."""
     north, east = radians(b.latitude - a.latitude) / 2, radians(b.longitude - a.longitude) / 2
     squared = sin(north) ** 2 + cos(radians(a.latitude)) * cos(radians(b.latitude)) * sin(east) ** 2
-    return round(2 * EARTH * asin(min(1.0, sqrt(squared))), 1)
+    return 2 * EARTH * asin(min(1.0, sqrt(squared)))

@@ -46,12 +46,16 @@ def main() -> None:
     )
     write(
         "countries.csv",
-        ("id", "code", "iso3", "name", "capital", "area", "population")
-        + ("currency_code", "currency_name", "phone", "continent.code"),
         (
-            (row["geonameid"], code, row["iso3"], row["name"].strip(), text(row["capital"]))
-            + (row["areakm2"], row["population"], text(row["currencycode"]), text(row["currencyname"]))
-            + (text(row["phone"]), row["continentcode"])
+            *("id", "code", "iso3", "name", "capital", "area", "population"),
+            *("currency_code", "currency_name", "phone", "continent.code"),
+        ),
+        (
+            (
+                *(row["geonameid"], code, row["iso3"], row["name"].strip(), text(row["capital"])),
+                *(row["areakm2"], row["population"], text(row["currencycode"]), text(row["currencyname"])),
+                *(text(row["phone"]), row["continentcode"]),
+            )
             for code, row in countries.items()
         ),
     )
@@ -59,8 +63,10 @@ def main() -> None:
         "cities.csv",
         ("id", "name", "country.code", "latitude", "longitude", "population", "timezone"),
         (
-            (row["geonameid"], row["name"].strip(), row["countrycode"])
-            + (round(row["latitude"], 5), round(row["longitude"], 5), row["population"], row["timezone"])
+            (
+                *(row["geonameid"], row["name"].strip(), row["countrycode"]),
+                *(round(row["latitude"], 5), round(row["longitude"], 5), row["population"], row["timezone"]),
+            )
             for row in source.get_cities().values()
         ),
     )
