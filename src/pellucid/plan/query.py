@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Compare", "Embed", "Group", "Order", "Pick", "Query", "Shape", "OPERATORS"]
+__all__ = ["Compare", "Embed", "Exists", "Group", "Order", "Pick", "Query", "Shape", "OPERATORS"]
 
 OPERATORS: dict[str, str] = {
     "eq": "equals", "neq": "differs from", "gt": "greater than", "gte": "greater than or equal", "lt": "less than",
@@ -32,6 +32,8 @@ class Compare(msgspec.Struct, frozen=True):
     path: tuple[str, ...] = ()
     quantifier: str | None = None
     word: str | None = None
+    text: bool = False
+    """`->>` at the end of the path: compared as text, not as the JSON value it is."""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -70,14 +72,16 @@ class Order(msgspec.Struct, frozen=True):
     """`first`, `last`, or None: nulls last ascending, first descending, as PostgreSQL does, on every database."""
     relation: str | None = None
     path: tuple[str, ...] = ()
+    text: bool = False
 
 
 class Shape(msgspec.Struct, frozen=True):
     """A query without its values.
 
-    `picks` of None is every visible column (`*`). `limit`, `offset` are slots. `after` are the slots of a cursor's values: one for each
-    sort key, then one for the primary key. `cursor` asks for the sort keys of the last row, to make the next cursor. `count` asks for
-    the exact number of rows. `key` is the slot of a primary key (`/api/cities/5`).
+    `picks` of None is every visible column, and so is a pick of `*` among others. `limit`, `offset` are slots. `after` is the slot of a
+    cursor: an opaque text (`plan/cursor.py`) that holds one value for each sort key, the primary key last. `cursor` asks for the sort
+    keys of each row, to make the next cursor. `count` asks for the exact number of rows. `key` is the slot of a primary key
+    (`/api/cities/5`).
     """
 
     picks: tuple[Pick, ...] | None = None
@@ -86,7 +90,7 @@ class Shape(msgspec.Struct, frozen=True):
     order: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int | None = None
-    after: tuple[int, ...] = ()
+    after: int | None = None
     cursor: bool = False
     count: bool = False
     key: int | None = None
