@@ -1,0 +1,145 @@
+"""What a header block asks of a resource: form of the answer, preferences, conditions.
+
+In: header fields. Out: one frozen `Asked`, kept in `Headers.facts`, so that a connection that sends the same block again asks once. It knows no
+models and no queries.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import Final
+
+import msgspec
+
+from pellucid.errors import BAD_PREFERENCE, NOT_ACCEPTABLE, RANGE_NOT_SATISFIABLE, Problem, near
+from pellucid.http.headers import Headers
+from pellucid.http.negotiate import best_type, preferences
+
+__all__ = ["JSON_TYPE", "OBJECT_TYPE", "Asked", "Form", "Return", "asked_of"]
+
+JSON_TYPE: Final = "application/json"
+OBJECT_TYPE: Final = "application/vnd.pgrst.object+json"
+ARRAY_TYPE: Final = "application/vnd.pgrst.array+json"
+CSV_TYPE: Final = "text/csv"
+
+_FACT: Final = "asked"
+_RANGE: Final = re.compile(r"(?:items=)?(\d{1,18})-(\d{1,18})?")
+
+
+class Form(enum.Enum):
+    """The form of the answer that Accept chose."""
+
+    JSON = JSON_TYPE
+    OBJECT = OBJECT_TYPE
+    ARRAY = ARRAY_TYPE
+    CSV = CSV_TYPE
+
+
+_OFFERS: Final = tuple(form.value for form in Form)
+
+
+class Return(enum.Enum):
+    """`Prefer: return=…` (RFC 7240, section 4.2; `headers-only` is PostgREST's)."""
+
+    DEFAULT = "default"
+    REPRESENTATION = "representation"
+    MINIMAL = "minimal"
+    HEADERS_ONLY = "headers-only"
+
+
+_KNOWN: Final[dict[str, frozenset[str] | None]] = {
+    "return": frozenset({"representation", "minimal", "headers-only"}),
+    "count": frozenset({"exact", "planned", "estimated"}),
+    "resolution": frozenset({"merge-duplicates", "ignore-duplicates"}),
+    "missing": frozenset({"default", "null"}),
+    "handling": frozenset({"strict", "lenient"}),
+    "tx": frozenset({"commit", "rollback"}),
+    "max-affected": None,
+}
+"""The preferences that are understood, with their values; None for a whole number."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The wishes of one request, as far as its headers tell. `plain` says that there are none beyond the default."""
+
+    form: Form = Form.JSON
+    plain: bool = True
+    conditional: bool = False
+    count: bool = False
+    returns: Return = Return.DEFAULT
+    resolution: str | None = None
+    rollback: bool = False
+    max_affected: int | None = None
+    idempotency: str | None = None
+    first: int | None = None
+    """`Range: 10-19` as PostgREST reads it: the first row and the number of rows."""
+    rows: int | None = None
+    applied: str = ""
+    """The value of Preference-Applied (RFC 7240, section 3)."""
+
+
+def asked_of(headers: Headers) -> Asked:
+    """What these header fields ask for. Raises NOT_ACCEPTABLE, BAD_PREFERENCE (under `handling=strict`), RANGE_NOT_SATISFIABLE."""
+    known = headers.facts.get(_FACT)
+    if known is None:
+        known = headers.facts[_FACT] = _ask(headers)
+    return known  # type: ignore[return-value]
+
+
+def _ask(headers: Headers) -> Asked:
+    chosen = best_type(headers, _OFFERS)
+    if chosen is None:
+        raise Problem(NOT_ACCEPTABLE, f"none of {', '.join(_OFFERS)} fits Accept: {headers.get('accept')}", hint="leave Accept out for JSON")
+    wishes = preferences(headers)
+    applied = _check(wishes)
+    first, rows = _range(headers)
+    most = wishes.get("max-affected", "")
+    idempotency = headers.get("idempotency-key")
+    conditional = any(name in headers for name in ("if-match", "if-none-match", "if-unmodified-since"))
+    form = Form(chosen)
+    return Asked(
+        form=form,
+        plain=form is Form.JSON and not applied and first is None and not conditional and idempotency is None,
+        conditional=conditional,
+        count="count" in applied,
+        returns=Return(wishes["return"]) if "return" in applied else Return.DEFAULT,
+        resolution=wishes["resolution"] if "resolution" in applied else None,
+        rollback=applied.get("tx") == "rollback",
+        max_affected=int(most) if "max-affected" in applied else None,
+        idempotency=idempotency,
+        first=first,
+        rows=rows,
+        applied=", ".join(f"{name}={value}" for name, value in applied.items()),
+    )
+
+
+def _check(wishes: object) -> dict[str, str]:
+    """The preferences that will be met, by name. Those that will not are ignored, or refused under `handling=strict`."""
+    assert isinstance(wishes, dict) or not wishes
+    applied: dict[str, str] = {}
+    refused: list[str] = []
+    for name, value in (wishes or {}).items() if isinstance(wishes, dict) else ():
+        values = _KNOWN.get(name, frozenset())
+        if (values is None and value.isascii() and value.isdecimal() and len(value) < 10) or (values is not None and value in values):
+            applied[name] = value
+        else:
+            refused.append(f"{name}={value}" if value else name)
+    if refused and applied.get("handling") == "strict":
+        hint = near(refused[0].partition("=")[0], _KNOWN) or f"the preferences are {', '.join(_KNOWN)}"
+        raise Problem(BAD_PREFERENCE, f"not understood: {', '.join(refused)}", hint=hint)
+    return applied
+
+
+def _range(headers: Headers) -> tuple[int | None, int | None]:
+    """`Range: 0-19` in rows (`Range-Unit: items`), as PostgREST's clients send it; byte ranges of a collection make no sense and are ignored."""
+    value = headers.get("range")
+    if value is None or (found := _RANGE.fullmatch(value.strip())) is None:
+        return None, None
+    first = int(found[1])
+    if found[2] is None:
+        return first, None
+    last = int(found[2])
+    if last < first:
+        raise Problem(RANGE_NOT_SATISFIABLE, f"the range {value} ends before it begins", headers=[("content-range", "*/*")])
+    return first, last - first + 1

@@ -1,0 +1,323 @@
+"""Bodies to column values: what callers send, checked against the model, ready to be bound.
+
+In: bytes of JSON, or texts by field name (CSV, forms). Out: a tuple of storage values in the order of the table's columns, or one Problem
+that lists every bad field. It never sees a request and never builds SQL.
+
+The quick way is one msgspec decode into a Struct made at start. Only when that fails is the body read a second time, part by part,
+to name all mistakes at once: msgspec stops at the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, cast
+
+import msgspec
+
+from pellucid.db.database import Value
+from pellucid.errors import INVALID_BODY, MALFORMED_BODY, FieldError, Problem, near, shorten
+from pellucid.schema.rules import NOBODY, Actor
+from pellucid.schema.spec import Default, FieldSpec, Kind, ModelSpec
+from pellucid.schema.types import parse_text, to_storage
+from pellucid.validation import explain
+
+__all__ = ["Intake"]
+
+UNSET: Final = msgspec.UNSET
+INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
+
+# What msgspec checks while it decodes; every other check runs afterwards (`Intake._checks`).
+_NATIVE: dict[Kind, frozenset[str]] = {
+    Kind.INT: frozenset({"ge", "gt", "le", "lt", "multiple_of"}),
+    Kind.FLOAT: frozenset({"ge", "gt", "le", "lt", "multiple_of"}),
+    Kind.STR: frozenset({"min_length", "max_length", "pattern"}),
+    Kind.BYTES: frozenset({"min_length", "max_length"}),
+}
+
+Fix = Callable[[Any, Actor], Value]
+
+
+def wire_type(field: FieldSpec) -> object:
+    """The type that a caller's value must have, as msgspec understands it."""
+    meta: dict[str, Any] = {check.name: check.bound for check in field.checks if check.name in _NATIVE.get(field.kind, ())}
+    kind: Any = field.python_type
+    if field.kind is Kind.DATETIME:
+        meta["tz"] = True
+    if field.kind is Kind.INT:
+        if "ge" not in meta and "gt" not in meta:
+            meta["ge"] = INT64.ge
+        if "le" not in meta and "lt" not in meta:
+            meta["le"] = INT64.le
+    if meta:
+        kind = Annotated[kind, msgspec.Meta(**meta)]
+    return kind | None if field.nullable else kind
+
+
+class Intake:
+    """What a model takes in. `columns` are its stored columns in order; every tuple of values follows that order."""
+
+    def __init__(self, model: ModelSpec) -> None:
+        self.model = model
+        self.fields = tuple(field for field in model.fields if field.stored)
+        self.columns = tuple(field.name for field in self.fields)
+        self.writable = tuple(field for field in self.fields if not field.read_only)
+        self._position = {field.name: at for at, field in enumerate(self.fields)}
+        self.create_type = msgspec.defstruct(f"{model.name}Create", self._members(required=True), forbid_unknown_fields=True, kw_only=True, gc=False)
+        self.patch_type = msgspec.defstruct(f"{model.name}Patch", self._members(required=False), forbid_unknown_fields=True, kw_only=True, gc=False)
+        self._decode_one = msgspec.json.Decoder(self.create_type).decode
+        self._decode_many = msgspec.json.Decoder(list[self.create_type]).decode  # type: ignore[name-defined]
+        self._decode_patch = msgspec.json.Decoder(self.patch_type).decode
+        self._fixes = tuple((at, fix) for at, field in enumerate(self.fields) if (fix := _fix(field)))
+        self._gather = tuple(field.name if not field.read_only else None for field in self.fields)
+        self._plain = not any(field.read_only for field in self.fields)
+        self._checks = tuple(
+            (field, check)
+            for field in self.writable
+            for check in field.checks
+            if check.name not in _NATIVE.get(field.kind, ())
+        )
+        self._storers = {field.name: _storer(field) for field in self.writable}
+        self._stamps = tuple((field.name, _absent(field)) for field in self.fields if field.stamp == "updated")
+
+    def _members(self, *, required: bool) -> list[tuple[str, Any] | tuple[str, Any, Any]]:
+        members: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+        for field in self.writable:
+            kind = cast("Any", wire_type(field))
+            if required and field.default is Default.REQUIRED and not field.nullable:
+                members.append((field.name, kind))
+            else:
+                members.append((field.name, kind | msgspec.UnsetType, UNSET))
+        return members
+
+    # The quick way
+
+    def one(self, body: bytes, actor: Actor) -> tuple[Value, ...]:
+        """A JSON object to the values of a new row. Raises MALFORMED_BODY or INVALID_BODY."""
+        try:
+            item = self._decode_one(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._refused(self.create_type, body, error) from None
+        return self._values(item, actor)
+
+    def many(self, body: bytes, actor: Actor) -> list[tuple[Value, ...]]:
+        """A JSON array of objects to the values of new rows; problems carry the item's position."""
+        try:
+            items = self._decode_many(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._refused(list[self.create_type], body, error) from None  # type: ignore[name-defined]
+        return self._all([(item, f"$[{at}]") for at, item in enumerate(items)], actor)
+
+    def patch(self, body: bytes) -> dict[str, Value]:
+        """A JSON object to the columns it changes; fields that are absent stay as they are."""
+        try:
+            item = self._decode_patch(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._refused(self.patch_type, body, error) from None
+        return self._changes(item)
+
+    # From parsed values: forms, CSV, user code
+
+    def convert(self, given: Mapping[str, object], actor: Actor, *, strict: bool = True) -> tuple[Value, ...]:
+        """Python values by field name to the values of a new row. Not `strict` means that texts may stand for numbers (forms)."""
+        try:
+            item = msgspec.convert(given, self.create_type, strict=strict)
+        except msgspec.ValidationError:
+            raise Problem(INVALID_BODY, errors=explain(self.create_type, dict(given), strict=strict)) from None
+        return self._values(item, actor)
+
+    def convert_patch(self, given: Mapping[str, object], *, strict: bool = True) -> dict[str, Value]:
+        """Python values by field name to the columns they change."""
+        try:
+            item = msgspec.convert(given, self.patch_type, strict=strict)
+        except msgspec.ValidationError:
+            raise Problem(INVALID_BODY, errors=explain(self.patch_type, dict(given), strict=strict)) from None
+        return self._changes(item)
+
+    def texts(self, header: Sequence[str]) -> Callable[[Sequence[str], Actor], tuple[Value, ...]]:
+        """A reader of rows of text (CSV) under this header: an empty cell is null or the default. Raises UNKNOWN fields at once, here.
+
+        The reader raises INVALID_BODY with every bad cell of its row.
+        """
+        unknown = [name for name in header if name not in self._position or self.fields[self._position[name]].read_only]
+        if unknown:
+            known = [field.name for field in self.writable]
+            errors = [FieldError(f"$.{name}", "unknown-field", f"{self.model.name} has no field {name!r}; {near(name, known) or ''}") for name in unknown]
+            raise Problem(INVALID_BODY, "the header names columns that do not exist", errors=errors)
+        fields = [self.fields[self._position[name]] for name in header]
+        readers = [(field.name, _cell_reader(field)) for field in fields]
+
+        def read(cells: Sequence[str], actor: Actor) -> tuple[Value, ...]:
+            if len(cells) != len(readers):
+                raise Problem(INVALID_BODY, errors=[FieldError("$", "cells", f"the row has {len(cells)} cells, the header {len(readers)}")])
+            given: dict[str, object] = {}
+            errors: list[FieldError] = []
+            for (name, reader), cell in zip(readers, cells, strict=True):
+                if cell == "":
+                    continue
+                try:
+                    given[name] = reader(cell)
+                except ValueError as error:
+                    errors.append(FieldError(f"$.{name}", "wrong-type", f"{shorten(cell)}: {error}"))
+            try:
+                item = msgspec.convert(given, self.create_type, str_keys=True)
+            except msgspec.ValidationError:
+                bad = {error.path for error in errors}
+                errors += [error for error in explain(self.create_type, given, strict=True) if error.path not in bad]
+            if errors:
+                raise Problem(INVALID_BODY, errors=errors)
+            return self._values(item, actor)
+
+        return read
+
+    # Checks and storage values
+
+    def _values(self, item: Any, actor: Actor, where: str = "$") -> tuple[Value, ...]:
+        if self._checks:
+            errors = self._broken(item, where)
+            if errors:
+                raise Problem(INVALID_BODY, errors=errors)
+        given: tuple[Any, ...] = msgspec.structs.astuple(item)
+        if not self._plain:
+            names = self._gather
+            given = tuple(UNSET if name is None else getattr(item, name) for name in names)
+        if not self._fixes:
+            return given
+        values = list(given)
+        for at, fix in self._fixes:
+            values[at] = fix(values[at], actor)
+        return tuple(values)
+
+    def _all(self, items: Sequence[tuple[Any, str]], actor: Actor) -> list[tuple[Value, ...]]:
+        errors = [error for item, where in items for error in self._broken(item, where)] if self._checks else []
+        if errors:
+            raise Problem(INVALID_BODY, errors=errors)
+        return [self._values(item, actor) for item, _ in items]
+
+    def _broken(self, item: Any, where: str) -> list[FieldError]:
+        errors: list[FieldError] = []
+        for field, check in self._checks:
+            value = getattr(item, field.name)
+            if value is UNSET or value is None:
+                continue
+            if not _holds(check.name, check.bound, value):
+                errors.append(FieldError(f"{where}.{field.name}", check.name.replace("_", "-"), check.message))
+        return errors
+
+    def _changes(self, item: Any) -> dict[str, Value]:
+        if self._checks:
+            errors = self._broken(item, "$")
+            if errors:
+                raise Problem(INVALID_BODY, errors=errors)
+        changes: dict[str, Value] = {}
+        for field in self.writable:
+            value = getattr(item, field.name)
+            if value is not UNSET:
+                changes[field.name] = self._storers[field.name](value)
+        if changes:
+            for name, stamp in self._stamps:
+                changes[name] = stamp(NOBODY)
+        return changes
+
+    def _refused(self, kind: Any, body: bytes, error: Exception) -> Problem:
+        if not isinstance(error, msgspec.ValidationError):
+            return Problem(MALFORMED_BODY, f"the body is not valid JSON: {error}", hint="send one JSON object, or an array of objects")
+        errors = explain(kind, body)
+        return Problem(INVALID_BODY, f"{len(errors)} field{'s are' if len(errors) != 1 else ' is'} not valid", errors=errors)
+
+
+def _cell_reader(field: FieldSpec) -> Callable[[str], object]:
+    """Text of a cell to the Python value that the wire type takes."""
+    kind = field.kind
+    if kind is Kind.STR:
+        return str
+    if kind is Kind.JSON:
+        return lambda cell: msgspec.json.decode(cell, type=cast("Any", field.python_type))
+    if kind is Kind.BYTES:
+        return lambda cell: msgspec.convert(cell, bytes)
+    if kind is Kind.BOOL:
+        read = parse_text(field)
+        return lambda cell: bool(read(cell))
+    return lambda cell: msgspec.convert(cell, cast("Any", field.python_type), strict=False)
+
+
+def _storer(field: FieldSpec) -> Callable[[Any], Value]:
+    """A function from a Python value to the stored one; what is wrong with it becomes a Problem that names the field."""
+    convert = to_storage(field)
+
+    def store(value: Any) -> Value:
+        try:
+            return convert(value)
+        except ValueError as error:
+            raise Problem(INVALID_BODY, errors=[FieldError(f"$.{field.name}", "wrong-value", str(error))]) from None
+
+    return store
+
+
+def _holds(name: str, bound: Any, value: Any) -> bool:
+    match name:
+        case "ge":
+            return bool(value >= bound)
+        case "gt":
+            return bool(value > bound)
+        case "le":
+            return bool(value <= bound)
+        case "lt":
+            return bool(value < bound)
+        case "multiple_of":
+            return bool(value % bound == 0)
+        case "min_length":
+            return len(value) >= bound
+        case "max_length":
+            return len(value) <= bound
+        case "predicate":
+            return bool(bound(value))
+        case _:
+            return True
+
+
+def _fix(field: FieldSpec) -> Fix | None:
+    """What makes a storage value of a given or absent value; None where they are the same already."""
+    absent = _absent(field)
+    converted = field.kind not in (Kind.INT, Kind.FLOAT, Kind.STR, Kind.BOOL, Kind.BYTES)
+    optional = field.read_only or field.default is not Default.REQUIRED or field.nullable
+    if not optional and not converted:
+        return None
+    store = _storer(field)
+
+    def fix(value: Any, actor: Actor) -> Value:
+        if value is UNSET:
+            return absent(actor)
+        return store(value) if converted else cast("Value", value)
+
+    return fix
+
+
+def _absent(field: FieldSpec) -> Callable[[Actor], Value]:
+    """What stands in a column for which the caller gave nothing."""
+    store = _storer(field)
+    if field.stamp is not None or field.default is Default.NOW:
+        return lambda _: store(_now(field.kind))
+    match field.default:
+        case Default.VALUE:
+            fixed = store(field.default_value)
+            return lambda _: fixed
+        case Default.FACTORY | Default.UUID7:
+            factory = field.factory
+            assert factory is not None
+            return lambda _: store(factory())
+        case Default.ME:
+            return lambda actor: actor.id
+        case _:
+            return lambda _: None
+
+
+def _now(kind: Kind) -> object:
+    moment = datetime.now(UTC)
+    match kind:
+        case Kind.DATE:
+            return moment.date()
+        case Kind.TIME:
+            return moment.time()
+        case _:
+            return moment

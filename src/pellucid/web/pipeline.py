@@ -1,0 +1,102 @@
+"""A whole request in one short function: find the endpoint, ask it, and turn whatever went wrong into an answer.
+
+In: the compiled router and an ordered list of steps. Out: one `Handler` for the server. It knows no models and no sockets.
+
+A step is a function `(request, next) -> response` and its place in a list; steps are composed once, at start. An endpoint may
+answer at once or later; the first costs neither a coroutine nor a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from pellucid.errors import INTERNAL, Problem
+from pellucid.http.messages import Handler, Request, Response
+from pellucid.web.router import Endpoint
+
+__all__ = ["ErrorLog", "Finish", "Step", "compose", "problem_response"]
+
+Step = Callable[[Request, Handler], "Response | Awaitable[Response]"]
+
+ErrorLog = Callable[[Request, BaseException], None]
+"""Told of every exception that is a bug, with the request that met it."""
+
+PROBLEM = b"content-type: application/problem+json\r\ncache-control: no-store\r\n"
+
+
+class Finder(Protocol):
+    """What the pipeline needs of a router."""
+
+    def find(self, method: str, path: str) -> tuple[Endpoint, tuple[str, ...]]: ...
+
+
+class Finish(Protocol):
+    """The last station before the bytes: may compress a body; `least` is the size in bytes from which it wants to be asked."""
+
+    least: int
+
+    def __call__(self, request: Request, response: Response) -> Response: ...
+
+
+def problem_response(problem: Problem, request: Request) -> Response:
+    """A Problem as `application/problem+json` (RFC 9457), with the request's id as `trace_id`."""
+    return Response(problem.status, problem.as_json(request.id), headers=problem.headers, fixed=PROBLEM)
+
+
+def compose(router: Finder, steps: Sequence[Step], finish: Finish, log_error: ErrorLog) -> Handler:
+    """Compose router, steps and finish into one handler that never raises.
+
+    The steps enclose the router in the order given: the first sees the request first and the response last.
+    """
+    find, least = router.find, finish.least
+
+    def innermost(request: Request) -> Response | Awaitable[Response]:
+        endpoint, values = find(request.method, request.path)
+        if request.trace is not None:
+            request.trace.mark("route")
+        return endpoint(request, values)
+
+    inner: Handler = innermost
+    for step in reversed(steps):
+        inner = _around(step, inner)
+
+    def failed(request: Request, error: Exception) -> Response:
+        if isinstance(error, Problem):
+            if error.status >= 500 and error.__cause__ is not None:
+                log_error(request, error)
+            return problem_response(error, request)
+        log_error(request, error)
+        return problem_response(Problem(INTERNAL, hint="the server's log has the details under this trace id"), request)
+
+    def finished(request: Request, response: Response) -> Response:
+        body = response.body
+        if body.__class__ is not bytes or len(body) >= least:
+            response = finish(request, response)
+        if request.trace is not None:
+            request.trace.mark("finish")
+        return response
+
+    async def later(request: Request, waiting: Awaitable[Response]) -> Response:
+        try:
+            return finished(request, await waiting)
+        except Exception as error:
+            return failed(request, error)
+
+    def handle(request: Request) -> Response | Awaitable[Response]:
+        try:
+            response = inner(request)
+            if response.__class__ is Response:
+                return finished(request, response)
+        except Exception as error:
+            return failed(request, error)
+        return later(request, response)  # type: ignore[arg-type]  # not a Response, so it is an awaitable of one
+
+    return handle
+
+
+def _around(step: Step, inner: Handler) -> Handler:
+    def stepped(request: Request) -> Response | Awaitable[Response]:
+        return step(request, inner)
+
+    return stepped
