@@ -1,7 +1,7 @@
 """Python annotations as a class body holds them, taken apart: text evaluated, Optional, Annotated and aliases peeled off.
 
-In: the annotations of a class namespace, on any Python from 3.11. Out: the bare type, whether None fits, and the metadata beside it.
-It knows nothing of fields, kinds or models.
+In: the annotations of a class namespace, on any Python from 3.11. Out: the bare type, whether None fits, and the
+metadata beside it. It knows nothing of fields, kinds or models.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def peel(annotation: object) -> Peeled:
             annotation = typing.Union[tuple(members)]  # noqa: UP007
         elif isinstance(annotation, typing.NewType):
             annotation = annotation.__supertype__
-        elif hasattr(annotation, "__value__") and type(annotation).__name__ == "TypeAliasType":
-            annotation = annotation.__value__
+        elif type(annotation).__name__ == "TypeAliasType":
+            # A `type X = ...` statement, from Python 3.12 on.
+            annotation = getattr(annotation, "__value__")  # noqa: B009
         else:
             return Peeled(annotation, nullable, metadata)

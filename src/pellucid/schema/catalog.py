@@ -24,7 +24,7 @@ from pellucid.schema.types import storage_type, to_storage
 __all__ = ["RESERVED", "catalog"]
 
 RESERVED = frozenset({"select", "limit", "offset", "after", "and", "or", "not", "on_conflict", "columns"})
-"""Names that the query string has taken. `order` is not among them, since orders have lines: such a field is filtered by `and=(order.eq.3)`."""
+"""Names that the query string has taken. `order` is not among them, since orders have lines: `and=(order.eq.3)` filters by it."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.IGNORECASE)
 _MODEL_ATTRIBUTES = frozenset(dir(Model))
@@ -49,7 +49,7 @@ def catalog(models: Sequence[type[Model]]) -> Catalog:
     if mistakes:
         raise ModelError(mistakes)
     ordered = {spec.name: spec for spec in _by_reference(specs)}
-    return Catalog(ordered, _fingerprint(ordered.values()))
+    return Catalog(ordered, _fingerprint(ordered))
 
 
 def _spec(draft: Draft, drafts: Mapping[str, Draft]) -> ModelSpec:
@@ -115,10 +115,11 @@ _TOKEN = re.compile(
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<call>\s*\()? | (?P<operator>\|\||<=|>=|<>|!=|==|->>|->|<<|>>|[-+*/%<>=(),&|~.])""",
     re.VERBOSE,
 )
-_SQL_WORDS = frozenset(
-    "and or not is null in like glob between case when then else end cast as collate nocase rtrim binary true false escape distinct from "
-    "integer real text blob numeric current_timestamp current_date current_time isnull notnull".split()
-)
+_SQL_WORDS = frozenset({
+    "and", "or", "not", "is", "null", "in", "like", "glob", "between", "case", "when", "then", "else", "end",
+    "cast", "as", "collate", "nocase", "rtrim", "binary", "true", "false", "escape", "distinct", "from",
+    "integer", "real", "text", "blob", "numeric", "isnull", "notnull",
+})  # fmt: skip
 
 
 def _check_computed(draft: Draft, field: FieldSpec) -> None:
@@ -129,14 +130,24 @@ def _check_computed(draft: Draft, field: FieldSpec) -> None:
     while position < len(text):
         token = _TOKEN.match(text, position)
         if token is None or text.startswith(("--", "/*"), position):
-            draft.wrong(field.name, f"computed= has {text[position : position + 10]!r} in it", "write one SQL expression over the row's columns")
+            draft.wrong(
+                field.name,
+                f"computed= has {text[position : position + 10]!r} in it",
+                "write one SQL expression over the row's columns",
+            )
             return
         position = token.end()
         name = token["quoted"][1:-1] if token["quoted"] else token["name"]
-        if name is None or (token["call"] and name.lower() not in ("select", "from")) or (not token["quoted"] and name.lower() in _SQL_WORDS):
+        if (
+            name is None
+            or (token["call"] and name.lower() not in ("select", "from"))
+            or (not token["quoted"] and name.lower() in _SQL_WORDS)
+        ):
             continue
         if name not in stored:
-            draft.wrong(field.name, f"computed= names {name!r}, which is no stored field", near(name, stored) or "name a stored field")
+            draft.wrong(
+                field.name, f"computed= names {name!r}, which is no stored field", near(name, stored) or "name a stored field"
+            )
             return
         named = True
     if not named:
@@ -170,7 +181,9 @@ def _choose(refs: Sequence[str], via: str | None, holder: str, to: str, option: 
     """The one Ref to go by."""
     if via is not None:
         if via not in refs:
-            raise Wrong(f"{option}={via!r} is no Ref from {holder} to {to}", near(via, refs) or f"add {via}: Ref[{to}] to {holder}")
+            raise Wrong(
+                f"{option}={via!r} is no Ref from {holder} to {to}", near(via, refs) or f"add {via}: Ref[{to}] to {holder}"
+            )
         return via
     if not refs:
         raise Wrong(
@@ -198,7 +211,9 @@ def _indexes(draft: Draft) -> Iterator[IndexSpec]:
             names = [name.removeprefix("-") for name in group]
             for name in names:
                 if name not in stored:
-                    draft.wrong(None, f"{option}= names {name!r}, which is no stored field", near(name, stored) or "name stored fields")
+                    draft.wrong(
+                        None, f"{option}= names {name!r}, which is no stored field", near(name, stored) or "name stored fields"
+                    )
             if len(set(names)) != len(names) or not names:
                 draft.wrong(None, f"{option}={list(group)} names a field twice or none", "name each field once")
             yield IndexSpec(tuple(names) if unique else tuple(group), unique)
@@ -214,7 +229,9 @@ def _check_names(specs: Mapping[str, ModelSpec], drafts: Mapping[str, Draft]) ->
             if first != spec.name:
                 drafts[spec.name].wrong(None, f"its {what} {name!r} is also that of {first}", f'give one of them {keyword}="..."')
             if not _NAME.fullmatch(name):
-                drafts[spec.name].wrong(None, f"its {what} {name!r} is not a plain name", f'use letters, digits and _: {keyword}="..."')
+                drafts[spec.name].wrong(
+                    None, f"its {what} {name!r} is not a plain name", f'use letters, digits and _: {keyword}="..."'
+                )
             if name.lower().startswith("sqlite_"):
                 drafts[spec.name].wrong(None, f"SQLite keeps names like {name!r} to itself", f'give it another {keyword}="..."')
     for spec in specs.values():
@@ -222,7 +239,9 @@ def _check_names(specs: Mapping[str, ModelSpec], drafts: Mapping[str, Draft]) ->
         for field in spec.fields:
             other = lowered.setdefault(field.name.lower(), field.name)
             if other != field.name:
-                drafts[spec.name].wrong(field.name, f"it differs from {other} in letter case only", "rename one: SQL takes them for the same")
+                drafts[spec.name].wrong(
+                    field.name, f"it differs from {other} in letter case only", "rename one: SQL takes them for the same"
+                )
 
 
 def _by_reference(specs: Mapping[str, ModelSpec]) -> Iterator[ModelSpec]:
@@ -242,10 +261,9 @@ def _by_reference(specs: Mapping[str, ModelSpec]) -> Iterator[ModelSpec]:
         yield from visit(spec)
 
 
-def _fingerprint(specs: Iterator[ModelSpec] | object) -> str:
+def _fingerprint(models: Mapping[str, ModelSpec]) -> str:
     """A hash of everything that shapes tables and nothing else, in an order of its own."""
     tables = []
-    models = {spec.name: spec for spec in specs}  # type: ignore[attr-defined]
     for spec in sorted(models.values(), key=lambda spec: spec.table):
         columns = [_column_shape(field, models) for field in spec.fields if field.stored]
         tables.append([spec.table, columns, [[index.fields, index.unique] for index in spec.indexes]])

@@ -1,7 +1,8 @@
 """Constraints on values: read from an annotation's metadata, and asked of a Python value.
 
-In: annotated-types constraints and `msgspec.Meta`. Out: `Check`s whose bounds have the field's own type, and a test for each. What a
-constraint is in SQL or JSON Schema is said elsewhere; metadata of other libraries is left alone (PEP 593).
+In: annotated-types constraints and `msgspec.Meta`. Out: `Check`s whose bounds have the field's own type, and a test
+for each. What a constraint is in SQL or JSON Schema is said elsewhere; metadata of other libraries is left alone (PEP
+593).
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ def _check(spec: FieldSpec, name: str, bound: object) -> Check:
         return Check(name, bound, f"must be a multiple of {_shown(bound)}")
     if name in ("min_length", "max_length"):
         if spec.kind not in _SIZED or not isinstance(bound, int) or bound < 0:
-            raise Wrong(f"a length of {bound!r} does not fit {spec.kind.value}", "lengths are for str, bytes and lists, from 0 on")
+            raise Wrong(
+                f"a length of {bound!r} does not fit {spec.kind.value}", "lengths are for str, bytes and lists, from 0 on"
+            )
         unit = f"{_UNITS[spec.kind]}{'' if bound == 1 else 's'}"
         return Check(name, bound, f"must have at {'least' if name == 'min_length' else 'most'} {bound} {unit}")
     if name == "pattern":
@@ -106,7 +109,9 @@ def _bound(spec: FieldSpec, name: str, bound: object) -> object:
     elif wanted is float and isinstance(bound, int) and not isinstance(bound, bool):
         bound = float(bound)
     if wanted is None or not isinstance(bound, wanted) or isinstance(bound, bool):
-        raise Wrong(f"{name}={shorten(bound)} does not fit {spec.kind.value}", "use a bound of the field's own type, or leave it out")
+        raise Wrong(
+            f"{name}={shorten(bound)} does not fit {spec.kind.value}", "use a bound of the field's own type, or leave it out"
+        )
     if isinstance(bound, datetime) and bound.tzinfo is None:
         raise Wrong(f"{name}={bound} has no offset from UTC", "add tzinfo=UTC")
     if isinstance(bound, Decimal) and bound != round(bound, spec.places):
@@ -150,9 +155,9 @@ def holds(check: Check, value: Any) -> bool:
         return _COMPARE[check.name][0](value, bound)
     match check.name:
         case "min_length":
-            return len(value) >= bound
+            return bool(len(value) >= bound)
         case "max_length":
-            return len(value) <= bound
+            return bool(len(value) <= bound)
         case "multiple_of":
             return not value % bound
         case "pattern":

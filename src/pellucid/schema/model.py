@@ -1,7 +1,8 @@
 """How a model is declared: `Model`, `field`, `Ref`, `Many` and the defaults `now`, `me`, `uuid7`.
 
-In: a class body. Out: the class, which keeps what was declared (`__declared__`) for `schema/catalog.py` to read, and plain instances. A
-class body is not judged here, so that all mistakes of all models can be shown at once; it knows no tables, SQL or requests.
+In: a class body. Out: the class, which keeps what was declared (`__declared__`) for `schema/catalog.py` to read, and
+plain instances. A class body is not judged here, so that all mistakes of all models can be shown at once; it knows no
+tables, SQL or requests.
 
     class Product(Model, read=anyone, write=role("staff")):
         name: Annotated[str, Len(1, 120)]
@@ -34,12 +35,14 @@ __all__ = ["MISSING", "Declared", "FieldInfo", "Many", "Model", "ModelType", "Re
 
 T = TypeVar("T")
 V = TypeVar("V")
+OnDelete = Literal["restrict", "cascade", "set null"]
 
 if TYPE_CHECKING:
     from typing_extensions import TypeAliasType
 
-    # A Ref holds the key of a row, whose type stands in another class and cannot be computed from T; the constructor takes a key or an
-    # instance, also under `| None`. No type says that but Any. (A descriptor class does, yet breaks on `Ref[T] | None`.)
+    # A Ref holds the key of a row, whose type stands in another class and cannot be computed from T; the constructor
+    # takes a key or an instance, also under `| None`. No type says that but Any. (A descriptor class does, yet breaks
+    # on `Ref[T] | None`.)
     Ref = TypeAliasType("Ref", Any, type_params=(T,))
     Many = TypeAliasType("Many", list[T], type_params=(T,))
 else:
@@ -104,18 +107,20 @@ class FieldInfo:
 
 @overload
 def field(
-    *, default: V, unique: bool = ..., index: bool = ..., places: int = ..., read: Rule | None = ..., write: Rule | None = ...,
-    write_only: bool = ..., secret: bool = ..., on_delete: Literal["restrict", "cascade", "set null"] = ..., renamed_from: str | None = ...,
-    description: str | None = ..., key: bool = ...,
+    *, default: V, unique: bool = ..., index: bool = ..., places: int = ..., read: Rule | None = ...,
+    write: Rule | None = ..., write_only: bool = ..., secret: bool = ..., on_delete: OnDelete = ...,
+    renamed_from: str | None = ..., description: str | None = ..., key: bool = ...,
 ) -> V: ...  # fmt: skip
 @overload
 def field(
-    *, factory: Callable[[], V], unique: bool = ..., index: bool = ..., places: int = ..., read: Rule | None = ..., write: Rule | None = ...,
-    write_only: bool = ..., secret: bool = ..., on_delete: Literal["restrict", "cascade", "set null"] = ..., renamed_from: str | None = ...,
-    description: str | None = ..., key: bool = ...,
+    *, factory: Callable[[], V], unique: bool = ..., index: bool = ..., places: int = ..., read: Rule | None = ...,
+    write: Rule | None = ..., write_only: bool = ..., secret: bool = ..., on_delete: OnDelete = ...,
+    renamed_from: str | None = ..., description: str | None = ..., key: bool = ...,
 ) -> V: ...  # fmt: skip
 @overload
-def field(*, computed: str, init: Literal[False] = False, places: int = ..., read: Rule | None = ..., description: str | None = ...) -> Any: ...
+def field(
+    *, computed: str, init: Literal[False] = False, places: int = ..., read: Rule | None = ..., description: str | None = ...
+) -> Any: ...
 @overload
 def field(
     *, stamp: Literal["created", "updated"], init: Literal[False] = False, index: bool = ..., read: Rule | None = ...,
@@ -127,16 +132,17 @@ def field(*, via: str, through: str | type | None = ..., init: Literal[False] = 
 def field(*, through: str | type, init: Literal[False] = False, description: str | None = ...) -> Any: ...
 @overload
 def field(
-    *, unique: bool = ..., index: bool = ..., places: int = ..., read: Rule | None = ..., write: Rule | None = ..., write_only: bool = ...,
-    secret: bool = ..., on_delete: Literal["restrict", "cascade", "set null"] = ..., renamed_from: str | None = ...,
+    *, unique: bool = ..., index: bool = ..., places: int = ..., read: Rule | None = ..., write: Rule | None = ...,
+    write_only: bool = ..., secret: bool = ..., on_delete: OnDelete = ..., renamed_from: str | None = ...,
     description: str | None = ..., key: bool = ...,
 ) -> Any: ...  # fmt: skip
 def field(**options: Any) -> Any:
     """Say more about a field than its annotation can.
 
-    `default` or `factory`; `unique`, `index`, `key`; `places` of a Decimal; `read` and `write` rules; `write_only` (taken, never sent),
-    `secret` (nor recorded); `computed`, an SQL expression over the row's own columns; `stamp`, "created" or "updated"; `on_delete` of a
-    Ref; `via`, the Ref that a Many goes by; `through`, the model that joins two others; `renamed_from`; `description`.
+    `default` or `factory`; `unique`, `index`, `key`; `places` of a Decimal; `read` and `write` rules; `write_only`
+    (taken, never sent), `secret` (nor recorded); `computed`, an SQL expression over the row's own columns; `stamp`,
+    "created" or "updated"; `on_delete` of a Ref; `via`, the Ref that a Many goes by; `through`, the model that joins
+    two others; `renamed_from`; `description`.
     """
     unknown = [name for name in options if name not in _OPTIONS]
     if unknown:
@@ -252,9 +258,10 @@ class _Constructor:
 class Model(metaclass=ModelType):
     """The base of every model: a class of typed fields that becomes a table, a resource and its codecs.
 
-    Class keywords: `read`, `create`, `update`, `delete` and `write` (the last three) take access rules, nobody unless given; `table`,
-    `collection`, `renamed_from` take names; `unique=[("a", "b")]`, `index=[("country", "-population")]`. A field named `id`, an int made
-    by the database, is the key unless a field says `field(key=True)`.
+    Class keywords: `read`, `create`, `update`, `delete` and `write` (the last three) take access rules, nobody unless
+    given; `table`, `collection`, `renamed_from` take names; `unique=[("a", "b")]`, `index=[("country",
+    "-population")]`. A field named `id`, an int made by the database, is the key unless a field says
+    `field(key=True)`.
     """
 
     if TYPE_CHECKING:
@@ -285,14 +292,14 @@ class Model(metaclass=ModelType):
             setattr(self, name, value)
         for name, make in constructor.makers:
             if name not in values:
-                self.__dict__[name] = make()
+                object.__setattr__(self, name, make())
 
     def __setattr__(self, name: str, value: object) -> None:
         kind = type(self)
         if name not in _constructor(kind).names:
             hint = near(name, _constructor(kind).names)
             raise AttributeError(f"{kind.__name__} has no field {name!r}{'; ' + hint if hint else ''}")
-        self.__dict__[name] = _key_of(value) if isinstance(value, Model) else value
+        object.__setattr__(self, name, _key_of(value) if isinstance(value, Model) else value)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.__dict__ == other.__dict__
@@ -352,7 +359,7 @@ def _make_constructor(model: ModelType) -> _Constructor:
         if info.default is Default.NOW:
             makers.append((name, NOW_MAKERS.get(peeled.bare, _nothing)))
             continue
-        if peeled.nullable or name == declared.key and peeled.bare is int or info.stamp is not None:
+        if peeled.nullable or (name == declared.key and peeled.bare is int) or info.stamp is not None:
             makers.append((name, _nothing))
         else:
             required.add(name)

@@ -1,7 +1,7 @@
 """One field of a class body read into a `FieldSpec`, or a `Mistake` with its cure.
 
-In: an annotation, what `field(...)` said, and the other models by name. Out: a frozen `FieldSpec` whose defaults and bounds have been
-tried against its type. Relations between models, names and rules are `schema/catalog.py`'s.
+In: an annotation, what `field(...)` said, and the other models by name. Out: a frozen `FieldSpec` whose defaults and
+bounds have been tried against its type. Relations between models, names and rules are `schema/catalog.py`'s.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ from pellucid.schema.spec import Cascade, Default, FieldSpec, Kind
 from pellucid.schema.types import PYTHON_KINDS, to_storage
 
 __all__ = ["Draft", "Link", "read_fields"]
+
+
+_KNOWN = (
+    "use int, float, str, bool, Decimal, datetime, date, time, timedelta, UUID, bytes, an Enum, a Literal, "
+    "or a list, dict, dataclass or Struct of what JSON can hold"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,10 @@ def _held(bare: object) -> _Held:
     if typing.get_origin(bare) is typing.Literal:
         return _Held(Kind.ENUM, bare, _choices(typing.get_args(bare)))
     if isinstance(bare, type) and issubclass(bare, Model):
-        raise Wrong(f"{bare.__name__} is a model, not a column", f"write Ref[{bare.__name__}] for one, Many[{bare.__name__!r}] for several")
+        raise Wrong(
+            f"{bare.__name__} is a model, not a column",
+            f"write Ref[{bare.__name__}] for one, Many[{bare.__name__!r}] for several",
+        )
     if bare in (object, None, type(None)) or isinstance(bare, str):
         raise Wrong(f"{shorten(bare)} is not a type for a column", "see docs/models.md for the types there are")
     try:
@@ -187,13 +196,13 @@ def _held(bare: object) -> _Held:
     except (TypeError, RuntimeError) as error:
         raise Wrong(
             f"the type {shorten(bare, 80)} is not known ({error})",
-            "use int, float, str, bool, Decimal, datetime, date, time, timedelta, UUID, bytes, an Enum, a Literal, or what JSON can hold",
+            _KNOWN,
         ) from None
     # A type that msgspec only takes through a hook comes out as CustomType.
     if isinstance(bare, type) and isinstance(msgspec.inspect.type_info(bare), msgspec.inspect.CustomType):
         raise Wrong(
             f"the type {bare.__name__} is not known",
-            "use int, float, str, bool, Decimal, datetime, date, time, timedelta, UUID, bytes, an Enum, a Literal, or what JSON can hold",
+            _KNOWN,
         )
     return _Held(Kind.JSON, bare)
 
@@ -201,7 +210,9 @@ def _held(bare: object) -> _Held:
 def _choices(values: Sequence[object]) -> tuple[object, ...]:
     kinds = {type(value) for value in values}
     if kinds not in ({str}, {int}):
-        raise Wrong("the choices are not all text or all whole numbers", 'make every value a str or every value an int: Literal["a", "b"]')
+        raise Wrong(
+            "the choices are not all text or all whole numbers", 'make every value a str or every value an int: Literal["a", "b"]'
+        )
     return tuple(dict.fromkeys(values))
 
 
@@ -284,7 +295,9 @@ def _try_value(spec: FieldSpec, value: object) -> None:
         raise Wrong(f"the default does not fit: {error}", f"give a {_type_name(spec)}") from None
     broken = next((check for check in spec.checks if not holds(check, value)), None)
     if broken is not None:
-        raise Wrong(f"the default {shorten(value)} breaks the field's own rule: it {broken.message}", "change the one or the other")
+        raise Wrong(
+            f"the default {shorten(value)} breaks the field's own rule: it {broken.message}", "change the one or the other"
+        )
 
 
 def _type_name(spec: FieldSpec) -> str:

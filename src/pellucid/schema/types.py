@@ -1,8 +1,9 @@
 """The one table of types: what each `Kind` is in Python, in a database, on the wire, in JSON Schema and in GraphQL.
 
-In: a `FieldSpec`. Out: functions for that field, made once at start and called per value. A value has three forms: the **Python**
-value of a model instance, the **stored** value that a statement binds and a row holds (int, float, str, bytes or None), and the **wire**
-value that msgspec writes as JSON. It knows no SQL, no HTTP, and must never import SQLAlchemy, whose types it names.
+In: a `FieldSpec`. Out: functions for that field, made once at start and called per value. A value has three forms:
+the **Python** value of a model instance, the **stored** value that a statement binds and a row holds (int, float,
+str, bytes or None), and the **wire** value that msgspec writes as JSON. It knows no SQL, no HTTP, and must never
+import SQLAlchemy, whose types it names.
 
     kind      Python           stored                                    JSON
     DECIMAL   Decimal          INTEGER, scaled by the field's places     "19.90", always with that many digits
@@ -64,9 +65,9 @@ _FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
 class Type:
     """One row of the table. `None` for a conversion means that the value stays as it is.
 
-    `to_storage` and `from_storage` go between Python and stored values; `parse_text` reads the text of a query string or a CSV cell into
-    a stored value; `to_wire` turns a stored value into one that msgspec writes as JSON, whose type is `wire`. All raise ValueError with a
-    sentence that says what would be right.
+    `to_storage` and `from_storage` go between Python and stored values; `parse_text` reads the text of a query string
+    or a CSV cell into a stored value; `to_wire` turns a stored value into one that msgspec writes as JSON, whose type
+    is `wire`. All raise ValueError with a sentence that says what would be right.
     """
 
     python: tuple[type, ...]
