@@ -10,8 +10,9 @@ import http.client
 import os
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +29,8 @@ VERIFIED = 5
 WARM_SECONDS = 1
 ASKED_WITH = {"Accept": "application/json, text/plain, */*", "Accept-Encoding": "gzip, deflate, br, zstd"}
 """What requests.lua sends and an ETag may depend on."""
+FAILURES = (CannotInstall, RuntimeError, OSError, http.client.HTTPException, subprocess.SubprocessError)
+"""What leaves one peer out and lets the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +66,33 @@ def measure(peers: Sequence[Peer], plan: Plan, say: Callable[[str], None]) -> di
         try:
             _prepare(peer)
             _verify(peer, plan, figures[peer.name])
-        except (CannotInstall, RuntimeError, OSError) as problem:
+        except FAILURES as problem:
             _leave_out(figures[peer.name], problem, say)
-    # From here on the harness itself stays off the server's core.
+    # While figures are taken the harness itself stays off the server's core.
+    cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {plan.load_core})
-    for number in range(plan.rounds):
-        # Back and forth, so that a machine that gets slower or faster favours nobody.
-        for peer in peers if number % 2 == 0 else reversed(peers):
-            seen = figures[peer.name]
-            if seen.left_out is not None:
-                continue
-            try:
-                for rows, conditional in _sessions(peer, plan):
-                    _session(peer, rows, conditional, plan, seen)
-            except (RuntimeError, OSError) as problem:
-                _leave_out(seen, problem, say)
-                continue
-            latest = "  ".join(f"{row.value} {runs[-1].per_second:,.0f}" for row, runs in seen.runs.items())
-            say(f"round {number + 1} of {plan.rounds}  {peer.name:<17}{latest}")
+    try:
+        for number in range(plan.rounds):
+            _round(number, peers, plan, figures, say)
+    finally:
+        os.sched_setaffinity(0, cores)
     return figures
+
+
+def _round(number: int, peers: Sequence[Peer], plan: Plan, figures: dict[str, Figures], say: Callable[[str], None]) -> None:
+    """Visit all peers once, back and forth, so that a machine that gets slower or faster favours nobody."""
+    for peer in peers if number % 2 == 0 else reversed(peers):
+        seen = figures[peer.name]
+        if seen.left_out is not None:
+            continue
+        try:
+            for rows, conditional in _sessions(peer, plan):
+                _session(peer, rows, conditional, plan, seen)
+        except FAILURES as problem:
+            _leave_out(seen, problem, say)
+            continue
+        latest = "  ".join(f"{row.value} {runs[-1].per_second:,.0f}" for row, runs in seen.runs.items())
+        say(f"round {number + 1} of {plan.rounds}  {peer.name:<17}{latest}")
 
 
 def _leave_out(seen: Figures, problem: Exception, say: Callable[[str], None]) -> None:
@@ -131,13 +142,16 @@ def _requests(peer: Peer, row: Row, port: int) -> list[Request]:
     wants = wanted(row)
     if row is not Row.NOT_MODIFIED:
         return [peer.request(want) for want in wants]
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     requests = []
-    for want in wants:
-        _, etag, _ = _ask(connection, peer.request(want))
-        requests.append(peer.request(want, etag or '"none"'))
-    connection.close()
+    with _connected(port) as connection:
+        for want in wants:
+            _, etag, _ = _ask(connection, peer.request(want))
+            requests.append(peer.request(want, etag or '"none"'))
     return requests
+
+
+def _connected(port: int) -> closing[http.client.HTTPConnection]:
+    return closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10))
 
 
 def _prepare(peer: Peer) -> None:
@@ -167,11 +181,10 @@ def _verify(peer: Peer, plan: Plan, seen: Figures) -> None:
         with _started(peer, conditional, plan) as (server, folder):
             if peer.database(folder) is None:
                 continue
-            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-            for row in rows:
-                for want in wanted(row)[:VERIFIED]:
-                    _verify_one(peer, want, connection, seen)
-            connection.close()
+            with _connected(server.port) as connection:
+                for row in rows:
+                    for want in wanted(row)[:VERIFIED]:
+                        _verify_one(peer, want, connection, seen)
         if Row.INSERT in rows and _visits(peer, folder) != VERIFIED:
             raise RuntimeError(f"{_visits(peer, folder)} rows stored after {VERIFIED} inserts")
 
@@ -185,7 +198,11 @@ def _verify_one(peer: Peer, want: Wanted, connection: http.client.HTTPConnection
         return
     if status != 200:
         raise RuntimeError(f"{request.method} {request.path}: status {status}: {answer[:300]!r}")
-    _compare(peer.read(answer, want.row), expected(want), request)
+    try:
+        got = peer.read(answer, want.row)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise RuntimeError(f"{request.path}: unlike what was expected ({problem!r}): {answer[:300]!r}") from problem
+    _compare(got, expected(want), request)
     if want.row is Row.NOT_MODIFIED:
         status, _, _ = _ask(connection, peer.request(want, etag or '"none"'), plain=True)
         seen.always_200 = status != 304
@@ -219,12 +236,9 @@ def _visits(peer: Peer, folder: Path) -> int:
     file = peer.database(folder)
     if file is None:
         return 0
-    connection = sqlite3.connect(file)
-    try:
+    with closing(sqlite3.connect(file)) as connection:
         count: int = connection.execute("SELECT count(*) FROM visits").fetchone()[0]
         return count
-    finally:
-        connection.close()
 
 
 def _home(peer: Peer) -> Path:

@@ -138,7 +138,7 @@ def floors(figures: Mapping[str, Figures]) -> list[Result]:
 def print_table(console: Console, peers: Sequence[Peer], figures: Mapping[str, Figures], plan: Plan, minutes: float) -> None:
     """Print a row for each measure, a column for each peer: its figure and how many times that ours is."""
     shown = [peer for peer in peers if figures[peer.name].left_out is None]
-    table = Table(title="Requests per second (in brackets: ours / theirs)", title_justify="left", show_lines=True)
+    table = Table(title="Requests per second (ours / theirs)", title_justify="left", show_lines=True)
     table.add_column("measure")
     for peer in shown:
         table.add_column(peer.title, justify="right")

@@ -1,7 +1,8 @@
 """`make bench`: every peer in its usual production form, beside us, on the same data, in the same run.
 
 In: flags. Out: one table, one table of floors, a JSON file with every single run in bench/results. Exit code
-0 even where a floor is missed, unless --check is given; 2 where nothing can be measured.
+0 even where a floor is missed, unless --check is given; 1 where ours gave no figures; 2 where nothing can be
+measured.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ def main(quick: bool, only: str | None, rows: str | None, rounds: int | None, se
     file = RESULTS / f"{now:%Y-%m-%dT%H%M%SZ}.json"
     write_json(file, peers, figures, plan, results, now)
     console.print(f"Every single run: {os.path.relpath(file)}")
+    if "pellucid" in names and figures["pellucid"].left_out is not None:
+        sys.exit(1)  # a missed floor is a figure; no figure of ours at all is an error
     if check and not all(result.verdict is Verdict.MET for result in results):
         sys.exit(1)
 
