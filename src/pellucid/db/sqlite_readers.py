@@ -1,0 +1,146 @@
+"""Reader threads: for reads that are too long for the event loop.
+
+In: work (a function of a `Reader`). Out: a future on the loop. Each thread owns one read-only connection; the queue is bounded. Threads start
+with the first work, since most processes never need one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+import apsw
+
+from pellucid.db.database import Rows, Value
+from pellucid.db.sqlite_connection import SQLiteOptions, connect
+from pellucid.db.sqlite_problems import busy, problem_of
+from pellucid.spans import Trace
+
+__all__ = ["Reader", "Readers"]
+
+T = TypeVar("T")
+
+_STEPS = 10_000  # virtual machine steps between two looks at the clock: some hundred microseconds
+
+
+class Reader:
+    """A read-only connection with a time limit for each statement; one thread at a time."""
+
+    def __init__(self, path: Path, options: SQLiteOptions) -> None:
+        self.db = connect(path, "reader", options)
+        self._limit = options.statement_timeout
+        self._until = float("inf")
+        self._stopped = False
+        self.db.set_progress_handler(self._late, _STEPS)
+
+    def _late(self) -> bool:
+        return self._stopped or time.monotonic() > self._until
+
+    def rows(self, text: str, values: Sequence[Value], trace: Trace | None = None) -> Rows:
+        """Run one reading statement to its end. Raises STATEMENT_TIMEOUT, DATABASE_BUSY."""
+        if trace is not None:
+            trace.mark("wait")
+        self._until = time.monotonic() + self._limit
+        try:
+            rows: Rows = self.db.execute(text, values).fetchall()
+        except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
+            raise problem_of(error, self.db, limit=self._limit) from error
+        if trace is not None:
+            trace.mark("sql", (text, len(rows)))
+        return rows
+
+    def plan(self, text: str, values: Sequence[Value]) -> list[str]:
+        """EXPLAIN QUERY PLAN, a line a step, indented by depth."""
+        depths = {0: -1}
+        lines: list[str] = []
+        for number, parent, _, what in self.rows(f"EXPLAIN QUERY PLAN {text}", values):
+            depth = depths[int(number or 0)] = depths.get(int(parent or 0), -1) + 1
+            lines.append("  " * depth + str(what))
+        return lines
+
+    def stop(self) -> None:
+        """End the running statement; from any thread."""
+        self._stopped = True
+
+    def close(self) -> None:
+        self.db.close(True)
+
+
+class _Work(Generic[T]):
+    __slots__ = ("error", "function", "future", "outcome")
+
+    def __init__(self, function: Callable[[Reader], T], future: asyncio.Future[T]) -> None:
+        self.function = function
+        self.future = future
+        self.outcome: T | None = None
+        self.error: BaseException | None = None
+
+
+class Readers:
+    """A bounded pool of `Reader`s."""
+
+    def __init__(self, path: Path, options: SQLiteOptions, loop: asyncio.AbstractEventLoop) -> None:
+        self._path = path
+        self._options = options
+        self._loop = loop
+        self._queue: SimpleQueue[_Work[object] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._readers: list[Reader] = []
+        self._waiting = 0
+
+    def submit(self, function: Callable[[Reader], T]) -> asyncio.Future[T]:
+        """Run `function` in a reader thread. Raises DATABASE_BUSY when too many wait."""
+        if self._waiting >= self._options.read_queue:
+            raise busy(f"{self._waiting} long reads wait already")
+        self._waiting += 1
+        if not self._threads:
+            self._start()
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put(_Work(function, future))  # type: ignore[arg-type]
+        return future
+
+    async def close(self) -> None:
+        """Stop what runs, refuse what waits, end the threads."""
+        for reader in self._readers:
+            reader.stop()
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            await self._loop.run_in_executor(None, thread.join)
+        self._threads.clear()
+
+    def _start(self) -> None:
+        for number in range(self._options.readers):
+            thread = threading.Thread(target=self._serve, name=f"sqlite-reader-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self) -> None:
+        reader: Reader | None = None
+        while (work := self._queue.get()) is not None:
+            if not work.future.cancelled():
+                try:
+                    if reader is None:
+                        reader = Reader(self._path, self._options)
+                        self._readers.append(reader)
+                    work.outcome = work.function(reader)
+                except BaseException as error:
+                    work.error = error
+            self._loop.call_soon_threadsafe(self._settle, work)
+            work = None
+        if reader is not None:
+            reader.close()
+
+    def _settle(self, work: _Work[object]) -> None:
+        self._waiting -= 1
+        if work.future.done():
+            return
+        if work.error is not None:
+            work.future.set_exception(work.error)
+        else:
+            work.future.set_result(work.outcome)
