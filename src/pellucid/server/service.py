@@ -1,0 +1,140 @@
+"""What all connections of a worker share: the handler, the bounds, the encoder, and one clock that looks after their time.
+
+In: what the worker was started with. Out: deadlines kept, connections counted, and a way to end them all. Timers cost a loop
+more than the requests they guard, so there is one for the whole worker: it passes over the connections once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from pellucid.errors import INTERNAL, Problem
+from pellucid.http.encode import Encoder
+from pellucid.http.messages import Handler, Observer, Request, Response
+from pellucid.server.connection import Limits
+
+__all__ = ["OnError", "Served", "Service", "problem_response"]
+
+OnError = Callable[[Request, BaseException], None]
+
+_PROBLEM_JSON = b"content-type: application/problem+json\r\n"
+_log = logging.getLogger("pellucid.server")
+
+
+class Served(Protocol):
+    """What the service asks of a connection."""
+
+    deadline: float
+    blocked: bool
+
+    def check(self, at: float) -> None: ...
+    def stop(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+def problem_response(problem: Problem, trace_id: str) -> Response:
+    """A problem that the server itself answers (RFC 9457)."""
+    return Response(problem.status, problem.as_json(trace_id), headers=problem.headers, fixed=_PROBLEM_JSON)
+
+
+def log_error(request: Request, error: BaseException) -> None:
+    """What happens to a handler's exception where nobody asked for it."""
+    _log.error("%s %s failed, request %s", request.method, request.path, request.id, exc_info=error)
+
+
+class Service:
+    """One worker's serving side. `idle_deadline` is when a connection that is idle from now on will have been idle too long."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        limits: Limits | None = None,
+        observer: Observer | None = None,
+        on_error: OnError = log_error,
+        server_name: str = "pellucid",
+    ) -> None:
+        self.handler = handler
+        self.limits = limits or Limits()
+        self.observer = observer
+        self.on_error = on_error
+        self.encoder = Encoder(server_name)
+        self.connections: set[Served] = set()
+        self.stopping = False
+        self.loop = asyncio.get_running_loop()
+        self._interval = self._sweep_interval()
+        self.idle_deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._empty: asyncio.Future[None] | None = None
+        self.sweep()
+
+    def _sweep_interval(self) -> float:
+        limits = self.limits
+        shortest = min(
+            limits.header_timeout, limits.body_timeout, limits.keepalive_timeout, limits.write_timeout, limits.linger_timeout
+        )
+        return max(0.005, min(1.0, shortest / 4))
+
+    def sweep(self) -> None:
+        """Pass over all connections: the one timer of the worker."""
+        at = self.loop.time()
+        self.encoder.refresh()
+        # Connections that turn idle before the next pass take this deadline; the interval is added so that none is cut short.
+        self.idle_deadline = at + self.limits.keepalive_timeout + self._interval
+        late = [connection for connection in self.connections if connection.deadline <= at or connection.blocked]
+        for connection in late:
+            connection.check(at)
+        self._timer = self.loop.call_later(self._interval, self.sweep)
+
+    def add(self, connection: Served) -> bool:
+        """Count a new connection; False where there is no room for it. Refused ones have some room of their own, to be told so."""
+        self.connections.add(connection)
+        return len(self.connections) <= self.limits.connections
+
+    def has_room_to_refuse(self) -> bool:
+        """Whether a refused connection may be answered, or must just be cut."""
+        return len(self.connections) <= self.limits.connections + 256
+
+    def remove(self, connection: Served) -> None:
+        """A connection is gone."""
+        self.connections.discard(connection)
+        if not self.connections and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
+
+    def fault(self, request: Request, error: BaseException) -> Response:
+        """The answer to a handler's exception: a problem it raised, else a 500 that carries the request's id and nothing else."""
+        if isinstance(error, Problem):
+            return problem_response(error, request.id)
+        self.report(request, error)
+        return problem_response(Problem(INTERNAL, hint="The server's log has more under this trace id"), request.id)
+
+    def report(self, request: Request, error: BaseException) -> None:
+        """Hand an exception to whoever logs; a failure there must not cost the caller its answer."""
+        try:
+            self.on_error(request, error)
+        except Exception:
+            _log.exception("on_error failed")
+
+    def observe(self, request: Request, response: Response, at: int) -> None:
+        """Tell the observer; a failure there must not cost the connection."""
+        assert self.observer is not None
+        try:
+            self.observer(request, response, at)
+        except Exception as error:
+            self.report(request, error)
+
+    async def stop(self, grace: float) -> None:
+        """End all connections: idle ones now, busy ones after their answer, all others after `grace` seconds."""
+        self.stopping = True
+        for connection in tuple(self.connections):
+            connection.stop()
+        if self.connections:
+            self._empty = self.loop.create_future()
+            await asyncio.wait([self._empty], timeout=grace)
+        for connection in tuple(self.connections):
+            connection.abort()
+        if self._timer is not None:
+            self._timer.cancel()
