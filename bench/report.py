@@ -90,12 +90,17 @@ def _over(row: Row, peer: str, peer_row: Row | None = None) -> Measure:
 
 def _anatomy(row: Row) -> Measure:
     def measure(figures: Mapping[str, Figures]) -> float | None:
-        """The median over rounds of on / off in the same round: what drifts from round to round drops out."""
+        """The median over rounds of on / off in the same round, by processor time.
+
+        Both serve from a full core, so it is their throughput, less what others on the machine took from it:
+        a few per cent are smaller than that noise.
+        """
         off, on = figures.get(OURS), figures.get(OURS_SEEN)
-        if per_second(off, row) is None or per_second(on, row) is None or off is None or on is None:
+        if off is None or on is None or None in (per_second(off, row), per_second(on, row)):
             return None
         return median(
-            with_it.per_second / without.per_second for with_it, without in zip(on.runs[row], off.runs[row], strict=False)
+            with_it.per_core_second / without.per_core_second
+            for with_it, without in zip(on.runs[row], off.runs[row], strict=False)
         )
 
     return measure
@@ -218,7 +223,10 @@ def _peer_json(seen: Figures) -> dict[str, object]:
         "median_per_second": {row.value: per_second(seen, row) for row in seen.runs},
         "start_ms": seen.start_ms,
         "memory_mb": [asdict(memory) for memory in seen.memory],
-        "runs": {row.value: [asdict(run) | {"per_second": run.per_second} for run in runs] for row, runs in seen.runs.items()},
+        "runs": {
+            row.value: [asdict(run) | {"per_second": run.per_second, "per_core_second": run.per_core_second} for run in runs]
+            for row, runs in seen.runs.items()
+        },
     }
 
 
