@@ -93,6 +93,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The order of the documentation."""
 
+_PASSED_ON = frozenset({"PELLUCID_FDS", "PELLUCID_READY_FD"})  # from the supervisor to its workers, see server/
 _PATHS = frozenset({"app", "unix_socket", "tls_certificate", "tls_key", "database"})
 _SECRETS = frozenset({"database"})  # a URL may hold a password; PELLUCID_DATABASE_FILE names a file to read it from
 
@@ -173,7 +174,7 @@ class SettingsError(Exception):
     """One or more settings are wrong; `wrong` lists them all."""
 
     def __init__(self, wrong: list[Wrong]) -> None:
-        super().__init__("\n".join(str(each) for each in wrong))
+        super().__init__("\n".join(map(str, wrong)))
         self.wrong = tuple(wrong)
 
 
@@ -203,7 +204,8 @@ def load(
     cwd = cwd or Path.cwd()
     wrong: list[Wrong] = []
     warnings: list[str] = []
-    layers = [_from_flags(flags or {}, cwd, warnings), _from_environment(environ or {}, cwd, wrong, warnings)]
+    variables = ((key, value, key) for key, value in (environ or {}).items() if key.startswith(PREFIX))
+    layers = [_from_flags(flags or {}, cwd, warnings), _from_variables(variables, "environment", cwd, wrong, warnings)]
     here = _from_folder(cwd, wrong, warnings)
 
     if app_file is None and (found := _first("app", [*layers, *here])) is not None and isinstance(found.value, str):
@@ -270,11 +272,6 @@ def _from_flags(flags: Mapping[str, object], cwd: Path, warnings: list[str]) -> 
     return layer
 
 
-def _from_environment(environ: Mapping[str, str], cwd: Path, wrong: list[Wrong], warnings: list[str]) -> _Layer:
-    pairs = ((key, value, key) for key, value in environ.items() if key.startswith(PREFIX))
-    return _from_variables(pairs, "environment", cwd, wrong, warnings)
-
-
 def _from_folder(folder: Path, wrong: list[Wrong], warnings: list[str]) -> tuple[_Layer, _Layer]:
     """What `.env` and `pyproject.toml` of one folder say."""
     return _from_dotenv(folder / ".env", wrong, warnings), _from_pyproject(folder / "pyproject.toml", wrong, warnings)
@@ -285,9 +282,8 @@ def _from_dotenv(file: Path, wrong: list[Wrong], warnings: list[str]) -> _Layer:
     if text is None:
         return {}
     try:
-        pairs = [
-            (key, value, f"{file}:{line}") for key, value, line in parse_dotenv(text) if key.startswith(PREFIX)
-        ]  # other names belong to other programs
+        # Other names belong to other programs.
+        pairs = [(key, value, f"{file}:{line}") for key, value, line in parse_dotenv(text) if key.startswith(PREFIX)]
     except ValueError as error:
         wrong.append(Wrong(".env", f"{file}:{error.args[1]}", str(error.args[0])))
         return {}
@@ -305,13 +301,15 @@ def _from_variables(
             layer[name] = _Found(value, Source(kind, where), folder)
             continue
         secret = name.removesuffix("_file")
+        if key in _PASSED_ON:
+            continue
         if secret == name or secret not in _SECRETS:
             warnings.append(_unknown(key, where, (setting.variable for setting in SETTINGS.values())))
             continue
         try:
             text = (folder / value).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            wrong.append(Wrong(secret, where, f"{secret} cannot be read from {value}: {_reason(error)}"))
+            wrong.append(Wrong(secret, where, f"{secret} cannot be read from {value}: {getattr(error, 'strerror', 'not UTF-8')}"))
         else:
             layer[secret] = _Found(text, Source(kind, f"{where} ({value})"), folder)
     return layer
@@ -348,12 +346,8 @@ def _read(file: Path, wrong: list[Wrong]) -> str | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
-        wrong.append(Wrong(file.name, str(file), f"cannot be read: {_reason(error)}"))
+        wrong.append(Wrong(file.name, str(file), f"cannot be read: {getattr(error, 'strerror', 'it is not UTF-8')}"))
         return None
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8"
 
 
 def _line_of(text: str, key: str) -> int:
@@ -425,12 +419,8 @@ def _wanted(setting: Setting) -> str:
     default = setting.default
     if setting.choices:
         return " or ".join(setting.choices)
-    if isinstance(default, bool):
-        return "on or off"
-    if isinstance(default, tuple):
-        return "a list of texts"
-    if not isinstance(default, (int, float)):
-        return "a text"
+    if not isinstance(default, (int, float)) or isinstance(default, bool):
+        return "on or off" if isinstance(default, bool) else "a list of texts" if isinstance(default, tuple) else "a text"
     whole = "a whole number" if isinstance(default, int) else "a number"
     kind = "a size in bytes such as 8192 or 10M" if setting.name.endswith("_bytes") else whole
     if setting.at_most is not None:
