@@ -10,95 +10,80 @@ that two spellings of one shape share one statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from pellucid.api.filters import QueryLimits, parse_with_origins, scan
-from pellucid.db.database import Value
-from pellucid.plan.query import Query, Shape
+from pellucid.api.filters import LIMITS, QueryLimits, parse_with_origins, scan
+from pellucid.plan.query import Query
+from pellucid.resource.bounded import Bounded
 from pellucid.resource.resource import Reading, Resource
 from pellucid.schema.rules import NOBODY, Actor
+from pellucid.sql.statement import Template
 
-__all__ = ["Lookup", "Warm"]
+__all__ = ["Amend", "Lookup", "Warm"]
 
-Convert = Callable[[str], Value]
 Amend = Callable[[Query], Query]
+"""May change a parsed query before it is compiled: values are only ever added at the end."""
 
 
 class Warm(msgspec.Struct, frozen=True, gc=False):
-    """What a textual key leads to: a reading, the parameters that never vary under this key, and where the scanned values go."""
+    """What a textual key leads to: the reading, where its values come from, and the query as it was first parsed."""
 
     reading: Reading
-    fixed: tuple[Value, ...]
-    holes: tuple[tuple[int, int, Convert], ...]
-    """(position among the parameters, position among the scanned values, text to storage value)."""
+    template: Template
     query: Query
+    origins: tuple[int | None, ...]
+    offset: int = -1
+    """The scanned text that is the offset, or -1: then it is `skipped`, as for `limit` and `most`."""
+    limit: int = -1
+    skipped: int = 0
+    most: int = 0
 
-    def bind(self, values: list[str]) -> tuple[Value, ...]:
-        """The parameters of the statement for these scanned values. Raises BAD_FILTER_VALUE."""
-        parameters = list(self.fixed)
-        for at, source, convert in self.holes:
-            parameters[at] = convert(values[source])
-        return tuple(parameters)
+    def full(self, texts: Sequence[str]) -> list[str]:
+        """All texts of the query in the order of its slots."""
+        return [text if origin is None else texts[origin] for text, origin in zip(self.query.values, self.origins, strict=True)]
 
 
 class Lookup:
-    """The query strings of one resource. `amend` may change a parsed query before it is compiled (an implicit limit, a key)."""
+    """The query strings of one resource. `amend` completes a parsed query (an implicit limit, the key of a path)."""
 
-    def __init__(self, resource: Resource, limits: QueryLimits, amend: Amend, most: int = 1024) -> None:
+    def __init__(self, resource: Resource, amend: Amend, limits: QueryLimits = LIMITS, most: int = 1024) -> None:
         self._resource = resource
         self._limits = limits
         self._amend = amend
-        self._most = most
-        self._known: dict[Any, Warm] = {}
+        self._known: Bounded[object, Warm] = Bounded(most)
 
-    def find(self, query_string: str, actor: Actor, lead: tuple[str, ...] = ()) -> tuple[Warm, tuple[Value, ...]]:
-        """The reading and parameters of a query string. `lead` are values that come before the scanned ones (the key of a path).
+    def find(self, query_string: str, actor: Actor = NOBODY, lead: Sequence[str] = ()) -> tuple[Warm, list[str]]:
+        """The way to answer a query string, and the texts to bind. `lead` are texts that come before the scanned ones (the key of a path).
 
         Raises a Problem of the 3xx range for a query that cannot be understood, of the 6xx range for one that is not allowed.
         """
-        scanned = scan(query_string)
+        scanned = scan(query_string, self._limits.length) if query_string else ("", [])
         key, values = scanned if scanned is not None else (query_string, [])
-        name: Any = key if actor is NOBODY else (key, actor.kind)
+        name: object = key if actor is NOBODY else (key, actor.kind)
         warm = self._known.get(name)
         if warm is None:
-            warm = self._learn(query_string, actor, name, len(lead))
-        if lead:
-            values = [*lead, *values]
-        if actor is NOBODY or not warm.reading.personal:
-            return warm, warm.bind(values)
-        return warm, warm.reading.personalize(warm.bind(values), actor)
+            warm = self._learn(query_string, actor, len(lead))
+            self._known[name] = warm
+        return warm, [*lead, *values] if lead else values
 
-    def _learn(self, query_string: str, actor: Actor, name: Any, lead: int) -> Warm:
-        parsed, origins = parse_with_origins(self._resource.model.name, query_string, limits=self._limits)
+    def _learn(self, query_string: str, actor: Actor, lead: int) -> Warm:
+        parsed, found = parse_with_origins(self._resource.model.name, query_string, limits=self._limits)
         query = self._amend(parsed)
-        # An amended query only ever gets more values at the end: those have no origin in the query string.
-        sources: list[int | None] = [None if origin is None else origin + lead for origin in origins]
-        extra = query.values[len(sources) :]
-        sources += [at if at < lead else None for at in range(len(extra))] if lead else [None] * len(extra)
+        origins = [None if origin is None else origin + lead for origin in found]
+        # What the amendment added: first the texts that lead, then constants.
+        added = len(query.values) - len(parsed.values)
+        origins += [at if at < lead else None for at in range(added)]
         reading = self._resource.reading(query.shape, actor)
-        fixed: list[Value] = []
-        holes: list[tuple[int, int, Convert]] = []
-        for at, slot in enumerate(reading.slots):
-            fixed.append(None)
-            if not isinstance(slot, int):
-                continue
-            source, convert = sources[slot], reading.converters[slot]
-            if source is None:
-                fixed[at] = convert(query.values[slot])
-            else:
-                holes.append((at, source, convert))
-        warm = Warm(reading, tuple(fixed), tuple(holes), query)
-        if len(self._known) >= self._most:
-            # The oldest half goes at once: a stranger who sends ever new keys costs one pass per 512 of them.
-            for old in list(self._known)[: self._most // 2]:
-                del self._known[old]
-        self._known[name] = warm
-        return warm
+        offset, skipped = _page(query, origins, query.shape.offset)
+        limit, most = _page(query, origins, query.shape.limit)
+        return Warm(reading, reading.prepared.template(query.values, origins), query, tuple(origins), offset, limit, skipped, most)
 
 
-def with_key(shape: Shape, slot: int) -> Shape:
-    """The shape that asks for one row by its primary key, bound in `slot`."""
-    return msgspec.structs.replace(shape, key=slot)
+def _page(query: Query, origins: Sequence[int | None], slot: int | None) -> tuple[int, int]:
+    """Where a number of the page comes from: (position among the scanned texts or -1, the constant)."""
+    if slot is None:
+        return -1, 0
+    origin = origins[slot]
+    return (-1, int(query.values[slot])) if origin is None else (origin, 0)

@@ -20,23 +20,17 @@ from typing import Final
 import msgspec
 
 from pellucid.db.database import Row, Value
-from pellucid.schema.spec import FieldSpec, Kind
+from pellucid.schema.spec import Kind
 from pellucid.schema.types import to_wire
+from pellucid.sql.statement import Column
 
-__all__ = ["Codec", "Column", "etag"]
+__all__ = ["Codec", "etag"]
 
 BOOLEANS: Final[dict[Value, bool | None]] = {0: False, 1: True, None: None}
 
 _encode = msgspec.json.Encoder(decimal_format="string", uuid_format="canonical").encode
 
 Convert = Callable[[Value], object]
-
-
-class Column(msgspec.Struct, frozen=True):
-    """One column of an answer: its name there, and the field it shows; no field means JSON made by the database."""
-
-    name: str
-    field: FieldSpec | None = None
 
 
 def _raw(value: Value) -> msgspec.Raw | None:

@@ -1,0 +1,192 @@
+"""REST: paths and verbs to queries and scripts, results to responses (DESIGN: PostgREST's grammar, RFC 9110's semantics).
+
+In: a Request. Out: a Response, at once where the database answers at once. It builds no SQL and makes no JSON: both are the resource's.
+This file answers GET and HEAD; `rest_writes.py` the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from pellucid.api.asked import Asked, Form, asked_of
+from pellucid.api.lookup import Lookup, Warm
+from pellucid.db.database import Database, Rows, Value
+from pellucid.errors import NOT_ONE_ROW, RANGE_NOT_SATISFIABLE, ROW_NOT_FOUND, Problem, shorten
+from pellucid.http.conditional import not_modified
+from pellucid.http.messages import Request, Response
+from pellucid.plan.query import Query
+from pellucid.resource.codec import etag
+from pellucid.resource.resource import Resource
+from pellucid.schema.rules import Actor
+
+__all__ = ["HEADS", "Reads", "Who"]
+
+Who = Callable[[Request], Actor]
+"""Who asks: handed in by the composition root."""
+
+_ALWAYS: Final = b"cache-control: no-cache\r\nvary: accept, accept-encoding, prefer\r\n"
+HEADS: Final[dict[Form, bytes]] = {
+    Form.JSON: b"content-type: application/json\r\n" + _ALWAYS,
+    Form.OBJECT: b"content-type: application/vnd.pgrst.object+json\r\n" + _ALWAYS,
+    Form.ARRAY: b"content-type: application/json\r\n" + _ALWAYS,
+    Form.CSV: b"content-type: text/csv; charset=utf-8\r\n" + _ALWAYS,
+}
+_JSON: Final = HEADS[Form.JSON]
+
+
+class Reads:
+    """The reading half of one resource: `/api/<collection>` and `/api/<collection>/<key>`."""
+
+    def __init__(self, resource: Resource, database: Database, who: Who, path: str) -> None:
+        self._resource = resource
+        self._model = resource.model
+        self._read = database.read
+        self._who = who
+        self._path = path
+        self._limit = str(resource.most_rows)
+        self._many = Lookup(resource, self._page)
+        self._counted = Lookup(resource, self._page_counted)
+        self.one = Lookup(resource, by_key)
+
+    def _page(self, query: Query) -> Query:
+        """Every page has a limit, and asks for what its next cursor is made of."""
+        shape = msgspec.structs.replace(query.shape, cursor=True)
+        if shape.limit is not None:
+            return msgspec.structs.replace(query, shape=shape)
+        shape = msgspec.structs.replace(shape, limit=len(query.values))
+        return msgspec.structs.replace(query, shape=shape, values=(*query.values, self._limit))
+
+    def _page_counted(self, query: Query) -> Query:
+        paged = self._page(query)
+        return msgspec.structs.replace(paged, shape=msgspec.structs.replace(paged.shape, count=True))
+
+    # One row by its key
+
+    def read_one(self, request: Request, values: tuple[str, ...]) -> Response | Awaitable[Response]:
+        """GET /api/<collection>/<key>: 200, 304, or 404."""
+        asked = asked_of(request.headers)
+        actor = self._who(request)
+        warm, texts = self.one.find(request.query, actor, values)
+        trace = request.trace
+        if trace is not None:
+            trace.mark("lookup")
+        rows = self._read(warm.reading.text, warm.template.bind(texts, actor.id), trace)
+        if rows.__class__ is list:
+            return self._answer_one(request, asked, warm, values[0], rows)  # type: ignore[arg-type]
+        return self._later_one(request, asked, warm, values[0], rows)  # type: ignore[arg-type]
+
+    async def _later_one(self, request: Request, asked: Asked, warm: Warm, key: str, rows: Awaitable[Rows]) -> Response:
+        return self._answer_one(request, asked, warm, key, await rows)
+
+    def _answer_one(self, request: Request, asked: Asked, warm: Warm, key: str, rows: Rows) -> Response:
+        if not rows:
+            raise self.missing(key)
+        codec = warm.reading.codec
+        body = codec.csv(rows) if asked.form is Form.CSV else codec.one(rows[0])
+        tag = etag(body)
+        if request.trace is not None:
+            request.trace.mark("encode")
+        if asked.conditional and not_modified(request.headers, tag):
+            return Response(304, fixed=b"%betag: %b\r\n" % (_ALWAYS, tag.encode()))
+        return Response(200, body, fixed=b"%betag: %b\r\n" % (HEADS[asked.form], tag.encode()))
+
+    def missing(self, key: str) -> Problem:
+        """There is no such row, or this actor may not know of it."""
+        return Problem(ROW_NOT_FOUND, f"there is no {self._model.name} with {self._model.key.name} {shorten(key)}")
+
+    # Many rows
+
+    def read_many(self, request: Request, _: tuple[str, ...]) -> Response | Awaitable[Response]:
+        """GET /api/<collection>: 200, 206 (a counted part), 304, or 416."""
+        asked = asked_of(request.headers)
+        actor = self._who(request)
+        query = request.query
+        if asked.first is not None:
+            limit = "" if asked.rows is None else f"&limit={asked.rows}"
+            query = f"{query}&offset={asked.first}{limit}" if query else f"offset={asked.first}{limit}"
+        warm, texts = (self._counted if asked.count else self._many).find(query, actor)
+        parameters = warm.template.bind(texts, actor.id)
+        trace = request.trace
+        if trace is not None:
+            trace.mark("lookup")
+        rows = self._read(warm.reading.text, parameters, trace)
+        if rows.__class__ is list and not (asked.count and not rows):
+            return self._answer_many(request, asked, warm, texts, rows, None)  # type: ignore[arg-type]
+        return self._later_many(request, asked, warm, texts, actor, rows)
+
+    async def _later_many(
+        self, request: Request, asked: Asked, warm: Warm, texts: list[str], actor: Actor, waiting: Rows | Awaitable[Rows]
+    ) -> Response:
+        rows = waiting if isinstance(waiting, list) else await waiting
+        total: int | None = None
+        if asked.count and not rows:
+            # A page without rows has none to carry the count.
+            total = await self._count(warm, texts, actor)
+        return self._answer_many(request, asked, warm, texts, rows, total)
+
+    async def _count(self, warm: Warm, texts: list[str], actor: Actor) -> int:
+        prepared = warm.reading.prepared
+        assert prepared.count is not None
+        values = warm.full(texts)
+        counted = self._read(prepared.count.text, prepared.bind(values, actor.id, count=True))
+        rows = counted if isinstance(counted, list) else await counted
+        total = rows[0][0]
+        assert isinstance(total, int)
+        return total
+
+    def _answer_many(
+        self, request: Request, asked: Asked, warm: Warm, texts: list[str], rows: Rows, total: int | None
+    ) -> Response:
+        reading = warm.reading
+        codec = reading.codec
+        if asked.form is Form.OBJECT:
+            if len(rows) != 1:
+                raise Problem(NOT_ONE_ROW, f"{len(rows)} rows fit", hint="ask for application/json, or filter by the key")
+            body = codec.one(rows[0])
+        elif asked.form is Form.CSV:
+            body = codec.csv(rows)
+        else:
+            body = codec.many(rows)
+        tag = etag(body)
+        if request.trace is not None:
+            request.trace.mark("encode")
+        if asked.conditional and not_modified(request.headers, tag):
+            return Response(304, fixed=b"%betag: %b\r\n" % (_ALWAYS, tag.encode()))
+        count = len(rows)
+        first = int(texts[warm.offset]) if warm.offset >= 0 else warm.skipped
+        if reading.counts and total is None:
+            last = rows[-1][-1]
+            assert isinstance(last, int)
+            total = last
+        if total is not None and first > 0 and first >= total:
+            raise Problem(
+                RANGE_NOT_SATISFIABLE,
+                f"the page begins at row {first}, but there are {total}",
+                headers=[("content-range", f"*/{total}")],
+            )
+        of = "*" if total is None else total
+        head = f"etag: {tag}\r\ncontent-range: {first}-{first + count - 1}/{of}\r\n" if count else f"etag: {tag}\r\ncontent-range: */{of}\r\n"
+        limit = int(texts[warm.limit]) if warm.limit >= 0 else warm.most
+        if count and count >= min(limit, self._resource.most_rows) and (total is None or first + count < total):
+            head += self._next(request, warm, rows)
+        if asked.applied:
+            head += f"preference-applied: {asked.applied}\r\n"
+        status = 206 if total is not None and count < total and asked.form is not Form.OBJECT else 200
+        return Response(status, body, fixed=HEADS[asked.form] + head.encode("latin-1"))
+
+    def _next(self, request: Request, warm: Warm, rows: Rows) -> str:
+        """The link to the page after this one: the same query with the cursor of its last row."""
+        query = request.query
+        if "after=" in query or "offset=" in query:
+            query = "&".join([part for part in query.split("&") if not part.startswith(("after=", "offset="))])
+        cursor = warm.reading.prepared.cursor(rows[-1])
+        return f'link: <{self._path}?{query}{"&" if query else ""}after={cursor}>; rel="next"\r\n'
+
+
+def by_key(query: Query) -> Query:
+    """The one row whose key is bound in a slot of its own, after the query's values."""
+    shape = msgspec.structs.replace(query.shape, key=len(query.values))
+    return msgspec.structs.replace(query, shape=shape, values=(*query.values, ""))
