@@ -23,6 +23,7 @@ __all__ = [
     "byte_ranges",
     "etags",
     "format_date",
+    "matched_tag",
     "not_modified",
     "parse_date",
     "preconditions",
@@ -70,6 +71,15 @@ def not_modified(headers: Headers, etag: str) -> bool:
     if asked is None:
         return False
     return asked == etag or _any_weak(asked, etag)
+
+
+def matched_tag(headers: Headers, etag: str) -> str:
+    """The tag for a 304: that of the variant which the client has, where If-None-Match names one of this state, else ours."""
+    asked = headers.get("if-none-match")
+    if asked is None or asked == etag:
+        return etag
+    state = state_of(etag)
+    return next((tag for tag in etags(asked) if tag != "*" and state_of(tag) == state), etag)
 
 
 def _any_weak(field: str, etag: str) -> bool:

@@ -136,7 +136,7 @@ class Compress:
     def __call__(self, request: Request, response: Response) -> Response:
         """The response with its body coded where that is wished for and gains; else as it is, with `Vary` where it depends."""
         body = response.body
-        if body.__class__ is bytes and len(body) < self.least:
+        if isinstance(body, bytes) and len(body) < self.least:
             return response
         if not _may_be_coded(response):
             return response
