@@ -118,7 +118,9 @@ def parse_with_origins(
 ) -> tuple[Query, tuple[int | None, ...]]:
     """Like `parse`, and for each slot the index of the value in `scan`'s list that fills it, or None for a constant."""
     if len(query_string) > limits.length:
-        raise Problem(QUERY_TOO_COMPLEX, f"the query string has {len(query_string)} characters, at most {limits.length} are allowed")
+        raise Problem(
+            QUERY_TOO_COMPLEX, f"the query string has {len(query_string)} characters, at most {limits.length} are allowed"
+        )
     reading = _Reading(limits)
     parts = [(part, *_decode(part)) for part in query_string.split("&") if part]
     for _, name, value in parts:
@@ -177,7 +179,9 @@ class _Reading:
         _finish(reader)
         picks, embeds = _count(self.root)
         if picks > self._limits.picks or embeds > self._limits.embeds:
-            raise Problem(QUERY_TOO_COMPLEX, f"select: at most {self._limits.picks} columns and {self._limits.embeds} embeds are allowed")
+            raise Problem(
+                QUERY_TOO_COMPLEX, f"select: at most {self._limits.picks} columns and {self._limits.embeds} embeds are allowed"
+            )
         if not self.root.picks and not self.root.branches:
             self.root.picks = None
 
@@ -203,7 +207,9 @@ class _Reading:
                 raise Problem(BAD_QUERY, "after: given twice" if value else "after: a cursor is missing")
             self.after, reader.at = self.add(value), len(value)
         elif plain and last == "select":
-            raise Problem(BAD_QUERY, f"{reader.where}: columns of an embed stand in 'select'", hint=f"select=*,{name.split('.')[0]}(…)")
+            raise Problem(
+                BAD_QUERY, f"{reader.where}: columns of an embed stand in 'select'", hint=f"select=*,{name.split('.')[0]}(…)"
+            )
         else:
             self._where(node, read_condition(reader, last, path[0], path[1], self.add, whole=True))
         _finish(reader)

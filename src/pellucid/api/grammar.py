@@ -122,7 +122,9 @@ class Reader:
         self.need("(")
         self.depth -= 1
         if self.depth < 0:
-            raise Problem(QUERY_TOO_COMPLEX, f"{self.where}: nested too deeply at position {self.at}", hint="ask for less at once")
+            raise Problem(
+                QUERY_TOO_COMPLEX, f"{self.where}: nested too deeply at position {self.at}", hint="ask for less at once"
+            )
 
     def close(self) -> None:
         """Step over ")" out of a level."""
@@ -347,7 +349,9 @@ def _unknown_operator(reader: Reader, column: str, op: str) -> Problem:
 def _read_is(reader: Reader) -> str:
     word = reader.pattern(_WORD, f"one of {', '.join(IS_WORDS)}").lower()
     if word not in IS_WORDS:
-        raise Problem(BAD_QUERY, f"{reader.where}: 'is.{shorten(word)[1:-1]}' is not known", hint=f"is. takes {', '.join(IS_WORDS)}")
+        raise Problem(
+            BAD_QUERY, f"{reader.where}: 'is.{shorten(word)[1:-1]}' is not known", hint=f"is. takes {', '.join(IS_WORDS)}"
+        )
     return word
 
 

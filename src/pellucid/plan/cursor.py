@@ -35,7 +35,14 @@ class CursorType(msgspec.Struct, frozen=True):
 def cursor_tag(model: str, order: Sequence[SortKey]) -> int:
     """A number that differs between models and orders."""
     keys = [
-        (key.column.field.name, key.column.path, key.column.text, key.descending, key.nulls_first, key.branch and key.branch.relation.name)
+        (
+            key.column.field.name,
+            key.column.path,
+            key.column.text,
+            key.descending,
+            key.nulls_first,
+            key.branch and key.branch.relation.name,
+        )
         for key in order
     ]
     return crc32(repr((model, keys)).encode())
@@ -62,7 +69,9 @@ def decode_cursor(kind: CursorType, text: str) -> tuple[Stored, ...]:
     except (Base64Error, ValueError, RecursionError, msgspec.DecodeError):
         raise Problem(BAD_CURSOR, "after: this is not a cursor", hint="follow the link rel=next of an earlier answer") from None
     if tag != kind.tag or len(values) != len(kind.types):
-        raise Problem(BAD_CURSOR, "after: this cursor belongs to another order or model", hint="keep 'order' while following pages")
+        raise Problem(
+            BAD_CURSOR, "after: this cursor belongs to another order or model", hint="keep 'order' while following pages"
+        )
     checked: list[Stored] = []
     for value, types in zip(values, kind.types, strict=True):
         fits = type(value) in types and not (isinstance(value, int) and not -(2**63) <= value < 2**63)

@@ -162,10 +162,11 @@ class ReadPlan(msgspec.Struct, frozen=True):
 class WritePlan(msgspec.Struct, frozen=True):
     """A whole write: which rows (as in a read), under which rules, and what comes back.
 
-    `rule` must hold for the row as it is (update, delete), `check` for the row as it will be (create, update); None is always.
+    `rule` must hold for the row as it is (update, delete), `check` for the row as it will be (create, update); None is always. `readable`
+    says whether anything may come back at all.
     """
 
     read: ReadPlan
     rule: Rule | None = None
     check: Rule | None = None
-    allowed: bool = True
+    readable: bool = True

@@ -12,6 +12,7 @@ The result depends on `actor.kind` only, never on its id.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from pellucid.errors import (
@@ -56,6 +57,7 @@ CASTS: dict[str, Kind] = {
 }  # fmt: skip
 """The casts that mean the same on every database."""
 
+_NUMBERS = frozenset({Kind.INT, Kind.FLOAT, Kind.BOOL, Kind.DECIMAL})
 _PYTHON: dict[Kind, type] = {Kind.STR: str, Kind.INT: int, Kind.FLOAT: float}
 
 
@@ -64,16 +66,37 @@ def resolve(catalog: Catalog, model: str, shape: Shape, actor: Actor) -> ReadPla
     return _Resolver(catalog, actor).read(catalog.models[model], shape)
 
 
-def resolve_write(catalog: Catalog, model: str, shape: Shape, actor: Actor, action: Action) -> WritePlan:
-    """The plan of a write: `shape` says which rows (update, delete) and which columns come back."""
+def resolve_write(
+    catalog: Catalog, model: str, shape: Shape, actor: Actor, action: Action, given: Collection[str] = ()
+) -> WritePlan:
+    """The plan of a write: `shape` says which rows (update, delete) and which columns come back; `given` are the fields that the caller set."""
     spec = catalog.models[model]
     rule = simplify(getattr(spec.rules, action), actor)
     if rule == nobody:
-        raise _denied(actor, f"{spec.name}: {'nobody' if actor.id is None else 'this account'} may not {action}")
+        raise _denied(actor, f"{spec.name}: {_who(actor)} may not {action}")
+    rule = _with_fields(spec, given, rule, actor)
     resolver = _Resolver(catalog, actor)
-    read = resolver.read(spec, shape, action != "create")
+    readable = action != "create" or simplify(spec.rules.read, actor) != nobody
+    read = resolver.read(spec, shape if readable else Shape(picks=()), must_read=action != "create")
     left = None if rule == anyone else rule
-    return WritePlan(read, None if action == "create" else left, None if action == "delete" else left)
+    return WritePlan(read, None if action == "create" else left, None if action == "delete" else left, readable)
+
+
+def _with_fields(model: ModelSpec, given: Collection[str], rule: Rule, actor: Actor) -> Rule:
+    """The rule of a write with the write rules of the fields that the caller set."""
+    for name in given:
+        field = model.field(name)
+        if field is None or field.write is None:
+            continue
+        own = simplify(field.write, actor)
+        if own == nobody:
+            raise _denied(actor, f"{model.name}: {_who(actor)} may not write '{name}'")
+        rule = simplify(rule & own, actor)
+    return rule
+
+
+def _who(actor: Actor) -> str:
+    return "nobody who is not signed in" if actor.id is None else "this account"
 
 
 def _denied(actor: Actor, message: str) -> Problem:
@@ -111,7 +134,7 @@ class _Resolver:
         """What the model's read rule leaves to the row; None where every row may be read."""
         rule = simplify(model.rules.read, self._actor)
         if rule == nobody:
-            raise _denied(self._actor, f"{way}: {'nobody' if self._actor.id is None else 'this account'} may not read this")
+            raise _denied(self._actor, f"{way}: {_who(self._actor)} may not read this")
         return None if rule == anyone else rule
 
     def _level(self, model: ModelSpec, shape: Shape, way: str, rule: Rule | None) -> Level:
@@ -187,9 +210,11 @@ class _Resolver:
             raise Problem(UNKNOWN_FIELD, f"'{way}{name}' cannot be read: it is only ever written")
         column = self._readable(field)
         if column is None:
-            raise _denied(self._actor, f"'{way}{name}' may not be read by {'nobody' if self._actor.id is None else 'this account'}")
+            raise _denied(self._actor, f"'{way}{name}' may not be read by {_who(self._actor)}")
         if path and field.kind is not Kind.JSON:
-            raise Problem(BAD_QUERY, f"'{way}{name}' is of type {field.kind.value}, so it has no '->' inside", hint="only JSON fields have")
+            raise Problem(
+                BAD_QUERY, f"'{way}{name}' is of type {field.kind.value}, so it has no '->' inside", hint="only JSON fields have"
+            )
         return Column(field, path, text, mask=column.mask)
 
     def _output(self, model: ModelSpec, pick: Pick, way: str) -> Output:
@@ -198,9 +223,19 @@ class _Resolver:
         if pick.cast is not None:
             kind = CASTS.get(pick.cast)
             if kind is None:
-                raise Problem(BAD_QUERY, f"select: '{way}{name}' cannot be cast to '{shorten(pick.cast)[1:-1]}'", hint="there is text, int, float")
-            if field.kind in (Kind.BYTES, Kind.JSON) and not (pick.path or kind is Kind.STR and field.kind is Kind.JSON):
-                raise Problem(BAD_QUERY, f"select: '{way}{name}' is of type {field.kind.value} and cannot be cast")
+                raise Problem(
+                    BAD_QUERY,
+                    f"select: '{way}{name}' cannot be cast to '{shorten(pick.cast)[1:-1]}'",
+                    hint="there is text, int, float",
+                )
+            if (
+                kind is Kind.STR
+                and field.kind is Kind.BYTES
+                or kind is not Kind.STR
+                and not pick.path
+                and field.kind not in _NUMBERS
+            ):
+                raise Problem(BAD_QUERY, f"select: '{way}{name}' is of type {field.kind.value} and cannot be cast to {pick.cast}")
             column = Column(field, column.path, column.text, kind.value, column.mask)
             return Output(name, column, FieldSpec(name, kind, _PYTHON[kind], nullable=True))
         if pick.path:
@@ -214,7 +249,9 @@ class _Resolver:
         name = embed.alias or embed.relation
         here = f"{way}{name}"
         if embed.spread and relation.kind is not RelationKind.TO_ONE:
-            raise Problem(BAD_QUERY, f"select: '...{here}' needs a relation to one, and this leads to many", hint=f"embed it: {name}(…)")
+            raise Problem(
+                BAD_QUERY, f"select: '...{here}' needs a relation to one, and this leads to many", hint=f"embed it: {name}(…)"
+            )
         shape = embed.shape
         hidden = shape.picks == () and not shape.embeds
         level = self._level(self._target(relation), shape, f"{here}.", self._read_rule(self._target(relation), here))
@@ -252,7 +289,9 @@ class _Resolver:
 
     # conditions -----------------------------------------------------------------------------------------------------
 
-    def _condition(self, model: ModelSpec, condition: Compare | Group | Exists, branches: tuple[Branch, ...], way: str) -> Condition:
+    def _condition(
+        self, model: ModelSpec, condition: Compare | Group | Exists, branches: tuple[Branch, ...], way: str
+    ) -> Condition:
         match condition:
             case Group(joint=joint, parts=parts, negate=negate):
                 return Joined(joint, tuple([self._condition(model, part, branches, way) for part in parts]), negate)
@@ -300,7 +339,9 @@ class _Resolver:
     def _sort_branch(self, model: ModelSpec, name: str, way: str) -> Branch:
         branch = self._branch(model, Embed(name, Shape(picks=())), way)
         if branch.relation.kind is not RelationKind.TO_ONE:
-            raise Problem(BAD_QUERY, f"order: '{way}{name}' leads to many rows, so it gives no order", hint="only relations to one do")
+            raise Problem(
+                BAD_QUERY, f"order: '{way}{name}' leads to many rows, so it gives no order", hint="only relations to one do"
+            )
         return branch
 
 
@@ -320,8 +361,14 @@ def _check_operator(column: Column, condition: Compare, way: str) -> None:
     field = column.field
     name = f"{way}{condition.column}"
     if condition.op in ("like", "ilike") and not column.path and (storage_type(field) != "TEXT" or field.kind is Kind.JSON):
-        raise Problem(BAD_FILTER_VALUE, f"'{condition.op}' compares text, and '{name}' is of type {field.kind.value}", hint="use eq, gt, lt, in")
+        raise Problem(
+            BAD_FILTER_VALUE,
+            f"'{condition.op}' compares text, and '{name}' is of type {field.kind.value}",
+            hint="use eq, gt, lt, in",
+        )
     if condition.word in ("true", "false", "unknown") and not column.path and field.kind is not Kind.BOOL:
         raise Problem(
-            BAD_FILTER_VALUE, f"'is.{condition.word}' is for booleans, and '{name}' is of type {field.kind.value}", hint="use is.null or eq"
+            BAD_FILTER_VALUE,
+            f"'is.{condition.word}' is for booleans, and '{name}' is of type {field.kind.value}",
+            hint="use is.null or eq",
         )

@@ -54,7 +54,9 @@ def _value(field: FieldSpec) -> Convert:
         try:
             return parse(text)
         except ValueError as error:
-            raise Problem(BAD_FILTER_VALUE, f"{field.name}: {error}", hint=f"'{field.name}' is of type {field.kind.value}") from None
+            raise Problem(
+                BAD_FILTER_VALUE, f"{field.name}: {error}", hint=f"'{field.name}' is of type {field.kind.value}"
+            ) from None
 
     return convert
 

@@ -71,7 +71,7 @@ def dialect_of(name: str) -> Dialect:
             dialect.statement_compiler = _SQLiteCompiler
             return dialect
         case "postgresql":
-            return postgresql.asyncpg.dialect()
+            return postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
         case "mariadb":
             mariadb = mysql.mariadb.MariaDBDialect(paramstyle="format")
             mariadb.insert_returning = mariadb.delete_returning = True
@@ -81,7 +81,13 @@ def dialect_of(name: str) -> Dialect:
 
 
 def compile_statement(
-    construct: sa.sql.ClauseElement, binds: Binds, dialect: str, columns: Sequence[Column] = (), cursors: int = 0, *, counts: bool = False
+    construct: sa.sql.ClauseElement,
+    binds: Binds,
+    dialect: str,
+    columns: Sequence[Column] = (),
+    cursors: int = 0,
+    *,
+    counts: bool = False,
 ) -> Statement:
     """The text of a construct, with the source of each positional parameter."""
     compiled = construct.compile(dialect=dialect_of(dialect))

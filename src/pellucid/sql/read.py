@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import FromClause
 
 from pellucid.plan.cursor import cursor_type
@@ -30,22 +31,31 @@ from pellucid.sql.compile import compile_statement
 from pellucid.sql.predicates import Predicates
 from pellucid.sql.statement import Column, Prepared, Statement
 from pellucid.sql.tables import tables
-from pellucid.sql.words import Expression
+from pellucid.sql.words import Expression, number
 
-__all__ = ["compile_read", "converters", "read_plan"]
+__all__ = ["MOST", "columns_of", "compile_read", "converters", "read_plan"]
 
 MOST = 1000
 _UNLIMITED = 2**63 - 1
 
 
 def compile_read(
-    catalog: Catalog, model: str, shape: Shape, actor: Actor, dialect: str = "sqlite", *, most: int | None = MOST, lock: bool = False
+    catalog: Catalog,
+    model: str,
+    shape: Shape,
+    actor: Actor,
+    dialect: str = "sqlite",
+    *,
+    most: int | None = MOST,
+    lock: bool = False,
 ) -> Prepared:
     """The statement that answers a shape for this kind of actor. Raises `Problem` as `plan.resolve` does."""
     return read_plan(catalog, resolve(catalog, model, shape, actor), dialect, most=most, lock=lock)
 
 
-def read_plan(catalog: Catalog, plan: ReadPlan, dialect: str = "sqlite", *, most: int | None = MOST, lock: bool = False) -> Prepared:
+def read_plan(
+    catalog: Catalog, plan: ReadPlan, dialect: str = "sqlite", *, most: int | None = MOST, lock: bool = False
+) -> Prepared:
     """The statement of a plan."""
     reading = _Reading(catalog, dialect, most)
     statement = reading.statement(plan, lock)
@@ -58,6 +68,14 @@ def converters(plan: ReadPlan, dialect: str, most: int | None = MOST) -> tuple[C
     cursor = cursor_type(plan.tag, plan.level.order)
     cap = _UNLIMITED if most is None else most
     return tuple([converter(slot, glob=dialect == "sqlite", most=cap, cursor=cursor) for slot in plan.slots])
+
+
+def columns_of(predicates: Predicates, level: Level, table: FromClause) -> tuple[list[Expression], list[Column]]:
+    """The plain columns of a level, for RETURNING."""
+    columns: list[Expression] = [
+        predicates.column(output.column, table, show=True).label(f"c{at}") for at, output in enumerate(level.outputs)
+    ]
+    return columns, [Column(output.name, output.shown) for output in level.outputs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +92,24 @@ class _Reading:
 
     def __init__(self, catalog: Catalog, dialect: str, most: int | None) -> None:
         self._dialect = dialect
-        self._most = most
         self._predicates = Predicates(tables(catalog), dialect)
+        self._columns = _Columns(self._predicates, most)
 
     def statement(self, plan: ReadPlan, lock: bool) -> Statement:
+        """The rows of a page, each with what is hidden at its end."""
         level, predicates = plan.level, self._predicates
         table = predicates.alias(level.model)
-        cells, source = self._cells(level, table, table)
-        columns = [cell.value.label(f"c{at}") for at, cell in enumerate(cells)]
+        cells, source = self._columns.cells(level, table, table)
+        columns: list[Expression] = [cell.value.label(f"c{at}") for at, cell in enumerate(cells)]
         cursors = level.order if plan.cursor else ()
         columns += [predicates.sort_value(key, table).label(f"k{at}") for at, key in enumerate(cursors)]
         if plan.count:
             columns.append(self._counted(plan).scalar_subquery().label("n"))
-        select = sa.select(*columns or [sa.literal_column("1").label("c0")]).select_from(source).where(*self._conditions(plan, table))
+        select = sa.select(*columns or [number(1)]).select_from(source).where(*self._conditions(plan, table))
         if plan.after is not None:
             select = select.where(predicates.after(level.order, plan.after, table))
         if plan.key is None:
-            select = select.order_by(*predicates.order(level.order, table))
-            select = self._page(select, level, self._most)
+            select = self._columns.page(select.order_by(*predicates.order(level.order, table)), level)
         if lock:
             select = select.with_for_update()
         shown = [Column(cell.name, cell.field) for cell in cells]
@@ -101,7 +119,7 @@ class _Reading:
         """How many rows fit, whatever the page."""
         return compile_statement(self._counted(plan), self._predicates.binds, self._dialect, (), 0, counts=True)
 
-    def _counted(self, plan: ReadPlan) -> sa.Select[tuple[int]]:
+    def _counted(self, plan: ReadPlan) -> sa.Select[Any]:
         table = self._predicates.alias(plan.level.model)
         return sa.select(sa.func.count()).select_from(table).where(*self._conditions(plan, table)).correlate_except(table)
 
@@ -112,17 +130,15 @@ class _Reading:
             conditions.insert(0, key == self._predicates.binds.slot(plan.key, key.type))
         return conditions
 
-    def _page(self, select: sa.Select[Any], level: Level, most: int | None) -> sa.Select[Any]:
-        binds = self._predicates.binds
-        if level.limit is not None:
-            select = select.limit(binds.slot(level.limit, sa.BigInteger()))
-        elif most is not None:
-            select = select.limit(binds.constant(most, sa.BigInteger()))
-        return select if level.offset is None else select.offset(binds.slot(level.offset, sa.BigInteger()))
 
-    # columns --------------------------------------------------------------------------------------------------------
+class _Columns:
+    """The columns of one statement, at every depth."""
 
-    def _cells(self, level: Level, table: FromClause, source: FromClause) -> tuple[list[_Cell], FromClause]:
+    def __init__(self, predicates: Predicates, most: int | None) -> None:
+        self._predicates = predicates
+        self._most = most
+
+    def cells(self, level: Level, table: FromClause, source: FromClause) -> tuple[list[_Cell], FromClause]:
         """The columns of a level, and what they are selected from: the table, joined with the relations that are spread."""
         predicates = self._predicates
         cells = [_Cell(output.name, predicates.column(output.column, table, show=True), output.shown) for output in level.outputs]
@@ -132,27 +148,36 @@ class _Reading:
             if branch.spread:
                 there = predicates.alias(branch.level.model)
                 on = sa.and_(predicates.link(branch, table, there), *predicates.matches(branch.level, there))
-                source = source.outerjoin(there, on)
-                more, source = self._cells(branch.level, there, source)
+                more, source = self.cells(branch.level, there, source.outerjoin(there, on))
                 cells += more
             else:
                 cells.append(_Cell(branch.name, self._embed(branch, table), None))
         return cells, source
 
+    def page(self, select: sa.Select[Any], level: Level) -> sa.Select[Any]:
+        """Cut a level's rows to its limit and offset."""
+        binds = self._predicates.binds
+        if level.limit is not None:
+            select = select.limit(binds.slot(level.limit, sa.BigInteger()))
+        elif self._most is not None:
+            select = select.limit(binds.constant(self._most, sa.BigInteger()))
+        return select if level.offset is None else select.offset(binds.slot(level.offset, sa.BigInteger()))
+
     def _embed(self, branch: Branch, here: FromClause) -> Expression:
         """An embed as JSON text."""
         there = self._predicates.alias(branch.level.model)
         conditions = (self._predicates.link(branch, here, there), *self._predicates.matches(branch.level, there))
-        cells, source = self._cells(branch.level, there, there)
-        own = [table for table in sa.sql.visitors.iterate(source) if isinstance(table, sa.Alias)]
+        cells, source = self.cells(branch.level, there, there)
+        own = [table for table in visitors.iterate(source) if isinstance(table, sa.Alias)]
         if branch.relation.kind is RelationKind.TO_ONE:
             one = sa.select(self._object([(cell, cell.value) for cell in cells])).select_from(source).where(*conditions)
             return one.correlate_except(*own).scalar_subquery()
+        # The rows are ordered and cut inside, and made into JSON outside: a value made by json_object is text again behind a subquery.
         rows = sa.select(*[cell.value.label(f"c{at}") for at, cell in enumerate(cells)]).select_from(source).where(*conditions)
         rows = rows.order_by(*self._predicates.order(branch.level.order, there)).correlate_except(*own)
-        page = self._page(rows, branch.level, self._most or MOST).subquery(f"e{there.name}")
-        each = self._object([(cell, page.c[f"c{at}"]) for at, cell in enumerate(cells)])
-        return sa.select(self._predicates.words.json_array(each)).select_from(page).scalar_subquery()
+        rows_page = self.page(rows, branch.level).subquery()
+        each = self._object([(cell, rows_page.c[f"c{at}"]) for at, cell in enumerate(cells)])
+        return sa.select(self._predicates.words.json_array(each)).select_from(rows_page).scalar_subquery()
 
     def _object(self, cells: list[tuple[_Cell, Expression]]) -> Expression:
         words = self._predicates.words

@@ -4,6 +4,7 @@ Light: no SQLAlchemy here, so the warm path can import it. `sql/read.py` and `sq
 
     prepared.statement.text                       the SQL, with positional parameters
     prepared.bind(values, actor_id, row)          texts of the query's slots -> values for the database
+    prepared.row_binder(columns)                  rows of a write -> values for the database
     prepared.template(query_values, origins)      the same for one scan key: constants are converted once
         .bind(scanned, actor_id) -> list of values
     prepared.statement.columns, .hidden           what a row holds: shown columns, then hidden ones
@@ -56,18 +57,23 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """SQL for one dialect. A row holds `columns`, then the cursor's sort keys (`cursors` many), then the count of all rows (`counts`)."""
+    """SQL for one dialect.
+
+    A row holds `columns`, then what is hidden: a cursor's sort keys (`cursors` many), the count of all rows (`counts`), or the primary key
+    of a written row (`keyed`).
+    """
 
     text: str
     params: tuple[Param, ...] = ()
     columns: tuple[Column, ...] = ()
     cursors: int = 0
     counts: bool = False
+    keyed: bool = False
 
     @property
     def hidden(self) -> int:
         """How many columns at the end of each row are not shown."""
-        return self.cursors + self.counts
+        return self.cursors + self.counts + self.keyed
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,12 @@ class Prepared:
     count: Statement | None = None
 
     def bind(
-        self, values: Sequence[str] = (), actor_id: int | str | None = None, row: Mapping[str, Stored] | None = None, *, count: bool = False
+        self,
+        values: Sequence[str] = (),
+        actor_id: int | str | None = None,
+        row: Mapping[str, Stored] | None = None,
+        *,
+        count: bool = False,
     ) -> list[Stored]:
         """The values of the statement's parameters (of `self.count` where `count`). Raises BAD_FILTER_VALUE, BAD_CURSOR."""
         slots = [convert(text) for convert, text in zip(self.converters, values, strict=False)]
@@ -88,9 +99,16 @@ class Prepared:
         assert statement is not None
         return [_take(param, slots, actor_id, row) for param in statement.params]
 
-    def bind_row(self, row: Mapping[str, Stored], actor_id: int | str | None = None) -> list[Stored]:
-        """The values of a statement that has no slots: those of one written row."""
-        return [_take(param, (), actor_id, row) for param in self.statement.params]
+    def row_binder(self, columns: Sequence[str]) -> Callable[[Sequence[Stored], int | str | None], Sequence[Stored]]:
+        """Binds rows of values in the order of `columns` to a statement without slots; a row that fits as it is passes as it is."""
+        params = self.statement.params
+        if [param.name for param in params] == list(columns) and all(param.source is Source.FIELD for param in params):
+            return lambda row, _: row
+        places = [columns.index(param.name) if param.source is Source.FIELD else -1 for param in params]
+        constants = [param.value for param in params]
+        actors = [param.source is Source.ACTOR for param in params]
+        steps = list(zip(places, actors, constants, strict=True))
+        return lambda row, actor_id: [row[at] if at >= 0 else actor_id if actor else value for at, actor, value in steps]
 
     def template(self, values: Sequence[str], origins: Sequence[int | None]) -> Template:
         """Prepare for all requests of one scan key; see `api/filters.py`. Constants are checked here, once."""

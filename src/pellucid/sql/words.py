@@ -9,7 +9,7 @@ folding and LIKE's pattern syntax (backslash escapes), and `pellucid_base64(blob
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,7 +38,7 @@ def quoted(text: str) -> Expression:
 class Words:
     """The words of one dialect: `sqlite`, `postgresql` or `mariadb`."""
 
-    def __init__(self, dialect: str, constant: Any) -> None:
+    def __init__(self, dialect: str, constant: Callable[[str], Expression]) -> None:
         self.dialect = dialect
         self._constant = constant
         """Binds a text that is fixed for the statement but was a caller's."""
@@ -51,7 +51,8 @@ class Words:
         flat: list[Expression] = []
         for key, value in pairs:
             flat += (quoted(key) if _PLAIN_NAME.fullmatch(key) else self._constant(key), value)
-        return getattr(sa.func, name)(*flat, type_=sa.Text)
+        made: Expression = getattr(sa.func, name)(*flat, type_=sa.Text)
+        return made
 
     def json_array(self, each: Expression) -> Expression:
         """All rows' values as one array, `[]` where there is none."""
@@ -59,7 +60,9 @@ class Words:
         array: Expression = getattr(sa.func, name)(each, type_=sa.Text)
         if self.dialect == "sqlite":
             return array
-        return sa.func.coalesce(array, sa.literal_column("'[]'::json") if self.dialect == "postgresql" else quoted("[]"), type_=sa.Text)
+        return sa.func.coalesce(
+            array, sa.literal_column("'[]'::json") if self.dialect == "postgresql" else quoted("[]"), type_=sa.Text
+        )
 
     def json(self, text: Expression) -> Expression:
         """JSON text as JSON, to stand inside other JSON; null stays null."""
