@@ -1,16 +1,18 @@
 """Tables as plain data and as SQLite's CREATE statements: what migrations compare and write.
 
-In: a Catalog. Out: `Table`s, and their SQL. The same data comes out of a live database (`sql/introspect.py`), so that the two can be
-compared; it runs nothing and needs no SQLAlchemy, which a start must not wait for.
+In: a Catalog. Out: `Table`s, and their SQL. The same data comes out of a live database (`sql/introspect.py`), so that
+the two can be compared; it runs nothing and needs no SQLAlchemy, which a start must not wait for.
 
-Tables are STRICT. What SQLite has no type for stands in a comment beside the column (`INTEGER /* decimal(2) */`), which SQLite keeps:
-without it nobody could tell 1990 cents from 1990 pieces. Constraints are named `table.column.check`, so that a violation's message
-names the field. Unique constraints are indexes, which come and go without copying the table.
+Tables are STRICT. What SQLite has no type for stands in a comment beside the column (`INTEGER /* decimal(2) */`),
+which SQLite keeps: without it nobody could tell 1990 cents from 1990 pieces. Constraints are named
+`table.column.check`, so that a violation's message names the field. Unique constraints are indexes, which come and go
+without copying the table.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import dataclasses
+from dataclasses import dataclass, replace
 
 from pellucid.schema.spec import Cascade, Catalog, Default, FieldSpec, Kind, ModelSpec
 from pellucid.schema.types import Stored, storage_type, to_storage
@@ -61,7 +63,7 @@ class Column:
     default: str | None = None
     checks: frozenset[Constraint] = frozenset()
     reference: Reference | None = None
-    backfill: str | None = field(default=None, compare=False)
+    backfill: str | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Table:
     indexes: frozenset[Index] = frozenset()
     strict: bool = True
     autoincrement: bool = False
-    extras: tuple[str, ...] = field(default=(), compare=False)
+    extras: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     def column(self, name: str) -> Column | None:
         """A column by name, or None."""
@@ -185,11 +187,12 @@ _NOW = {
     Kind.DATE: "strftime('%Y-%m-%d', 'now')",
     Kind.TIME: "strftime('%H:%M:%S', 'now')",
 }
-# RFC 9562, section 5.7, one for each row: Unix milliseconds, version 7, variant 10, random bits.
+# RFC 9562, section 5.7: Unix milliseconds, version 7, variant 10, random bits. No subquery, which SQLite would run
+# once for all rows.
+_MILLISECONDS = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 _UUID7 = (
-    "(SELECT lower(substr(t, 1, 8) || '-' || substr(t, 9, 4) || '-7' || substr(r, 1, 3) || '-' || "
-    "substr('89ab', 1 + (abs(random()) % 4), 1) || substr(r, 4, 3) || '-' || substr(r, 7, 12)) "
-    "FROM (SELECT printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)) AS t, hex(randomblob(9)) AS r))"
+    f"printf('%08x-%04x-7%03x-%04x-%012x', {_MILLISECONDS} >> 16, {_MILLISECONDS} & 65535, random() & 4095, "
+    "32768 | (random() & 16383), random() & 281474976710655)"
 )
 
 
@@ -215,8 +218,8 @@ def column_sql(column: Column) -> str:
         parts.append("NOT NULL")
     if column.default is not None:
         parts.append(f"DEFAULT {column.default}")
-    for check in sorted(column.checks, key=lambda check: check.name):
-        parts.append(f"CONSTRAINT {quote(check.name)} CHECK ({check.condition})")
+    checks = sorted(column.checks, key=lambda check: check.name)
+    parts += [f"CONSTRAINT {quote(check.name)} CHECK ({check.condition})" for check in checks]
     if column.reference is not None:
         target = column.reference
         parts.append(f"REFERENCES {quote(target.table)} ({quote(target.column)}) ON DELETE {target.on_delete}")

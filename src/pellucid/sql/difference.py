@@ -1,10 +1,12 @@
 """From the tables there are to the tables there should be: the steps between, as SQL.
 
-In: two sets of `Table`s, the renames that were declared or answered, and which tables hold rows. Out: `Step`s in order. Pure: it
-runs nothing and asks nobody. A drop beside an addition of the same type may be a rename; that is reported (`suspects`), never guessed.
+In: two sets of `Table`s, the renames that were declared or answered, and which tables hold rows. Out: `Step`s in
+order. Pure: it runs nothing and asks nobody. A drop beside an addition of the same type may be a rename; that is
+reported (`suspects`), never guessed.
 
-SQLite alters little in place: it adds and drops columns and renames. Everything else copies the table (https://sqlite.org/lang_altertable.html,
-section 7): make a new one, copy, drop the old, rename, make indexes and triggers again, with foreign keys off and checked at the end.
+SQLite alters little in place: it adds and drops columns and renames. Everything else copies the table
+(https://sqlite.org/lang_altertable.html, section 7): make a new one, copy, drop the old, rename, make indexes and
+triggers again, with foreign keys off and checked at the end.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ __all__ = ["Rename", "Step", "Unbridgeable", "difference", "suspects"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change: what it does in a line, its statements, those that take it back (None where nothing can), whether data is lost."""
+    """One change: what it does in a line, its statements, those that take it back (None: nothing can), whether data is lost."""
 
     description: str
     sql: tuple[str, ...]
@@ -69,14 +71,14 @@ def difference(
             steps += _create(table) if name not in have else _alter(have[name], table, name in occupied)
         except Unbridgeable as wrong:
             reasons += wrong.reasons
-    steps += [_drop(table) for name, table in reversed(have.items()) if name not in want]
+    steps += [_drop(table) for name, table in reversed(list(have.items())) if name not in want]
     if reasons:
         raise Unbridgeable(reasons)
     return steps
 
 
 def suspects(have: Tables, want: Tables, renames: tuple[Rename, ...] = ()) -> list[Rename]:
-    """Pairs of something dropped and something added that look alike, so that somebody who knows can say whether it is a rename."""
+    """Pairs of something dropped and something added that look alike, for somebody to say whether they are renames."""
     for rename in renames:
         if _applies(rename, have, want):
             have = _renamed(have, rename)
@@ -261,7 +263,7 @@ def _copy(old: Table, new: Table) -> Step:
         back: tuple[str, ...] | None = tuple(_copying(new, replace(old, extras=())))
     except Unbridgeable:
         back = None
-    changes = "; ".join(_changes(old, new)) or "its constraints"
+    changes = "; ".join(_changes(old, new)) or "rename its constraints"
     return Step(f"change {new.name}: {changes}", forward, back, destructive=bool(lossy))
 
 
@@ -282,8 +284,9 @@ def _copying(old: Table, new: Table) -> Iterator[str]:
         yield f"INSERT INTO {quote(fresh)} ({', '.join(targets)})\nSELECT {', '.join(sources)} FROM {quote(old.name)}"
     if old.autoincrement and new.autoincrement:
         # Keys that were given out once stay given out.
-        yield f"DELETE FROM sqlite_sequence WHERE name = '{fresh}'"
-        yield f"INSERT INTO sqlite_sequence (name, seq) SELECT '{fresh}', seq FROM sqlite_sequence WHERE name = '{old.name}'"
+        yield f"DELETE FROM sqlite_sequence WHERE name = '{fresh}'"  # noqa: S608
+        known = f"SELECT '{fresh}', seq FROM sqlite_sequence WHERE name = '{old.name}'"  # noqa: S608
+        yield f"INSERT INTO sqlite_sequence (name, seq) {known}"
     yield f"DROP TABLE {quote(old.name)}"
     # Without the legacy mode the rename fails as soon as a view names the table, which is absent at this moment.
     yield "PRAGMA legacy_alter_table = ON"
@@ -308,8 +311,9 @@ def _changes(old: Table, new: Table) -> Iterator[str]:
             yield f"{column.name} {'may be null' if column.nullable else 'is required'}"
         if before.default != column.default:
             yield f"{column.name} defaults to {column.default}" if column.default else f"{column.name} has no default"
-        if before.checks != column.checks:
-            yield f"{column.name} is checked: {', '.join(sorted(c.condition for c in column.checks)) or 'no more'}"
+        conditions = {check.condition for check in column.checks}
+        if conditions != {check.condition for check in before.checks}:
+            yield f"{column.name} must meet {', '.join(sorted(conditions))}" if conditions else f"{column.name} is not checked"
         if before.reference != column.reference:
             to = column.reference
             yield (
@@ -332,14 +336,15 @@ def _kind(column: Column) -> tuple[str | None, int]:
     return kind, int(places.rstrip(")") or 0)
 
 
-# From kind to kind: an expression over the old value, and whether that loses something. Where the two are stored in different types and
-# the value stays as it is, STRICT converts without loss or fails.
+# From kind to kind: an expression over the old value, and whether that loses something. Where the two are stored in
+# different types and the value stays as it is, STRICT converts without loss or fails.
 _CONVERSIONS: Mapping[tuple[str, str], tuple[str, bool]] = {
     **{(kind, "str"): ("{}", False) for kind in ("int", "float", "date", "time", "datetime", "uuid", "enum", "json")},
     **{("str", kind): ("{}", False) for kind in ("int", "float", "enum")},
-    ("int", "float"): ("{}", False), ("float", "int"): ("{}", False), ("int", "bool"): ("{}", False), ("bool", "int"): ("{}", False),
-    ("int", "enum"): ("{}", False), ("enum", "int"): ("{}", False), ("str", "json"): ("json_quote({})", False),
-    ("int", "json"): ("CAST({} AS TEXT)", False), ("float", "json"): ("CAST({} AS TEXT)", False),
+    ("int", "float"): ("{}", False), ("float", "int"): ("{}", False), ("int", "bool"): ("{}", False),
+    ("bool", "int"): ("{}", False), ("int", "enum"): ("{}", False), ("enum", "int"): ("{}", False),
+    ("str", "json"): ("json_quote({})", False), ("int", "json"): ("CAST({} AS TEXT)", False),
+    ("float", "json"): ("CAST({} AS TEXT)", False),
     ("date", "datetime"): ("{} || 'T00:00:00.000000Z'", False), ("datetime", "date"): ("substr({}, 1, 10)", True),
     ("str", "bytes"): ("CAST({} AS BLOB)", False), ("int", "duration"): ("{} * 1000000", False),
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """A live SQLite database as plain data: what `PRAGMA`s and `sqlite_schema` say of its tables.
 
-In: an open connection. Out: `Table`s as `sql/ddl.py` defines them. It reads only. Checks and comments have no PRAGMA, so they are taken
-from the text of CREATE TABLE, which SQLite keeps as it was written.
+In: an open connection. Out: `Table`s as `sql/ddl.py` defines them. It reads only. Checks and comments have no PRAGMA,
+so they are taken from the text of CREATE TABLE, which SQLite keeps as it was written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pellucid.sql.ddl import Column, Constraint, Index, Reference, Table
 __all__ = ["definitions", "live_tables"]
 
 _TOKEN = re.compile(
-    r"""(?P<comment>/\*.*?\*/|--[^\n]*) | (?P<text>'(?:[^']|'')*') | (?P<name>"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|\w+) | (?P<other>\S)""",
+    r"""(?P<comment>/\*.*?\*/|--[^\n]*) | (?P<text>'(?:[^']|'')*')
+      | (?P<name>"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|\w+) | (?P<other>\S)""",
     re.VERBOSE | re.DOTALL,
 )
 _OURS = "_pellucid"
@@ -90,8 +91,9 @@ def _indexes(connection: apsw.Connection, table: str) -> tuple[list[Index], list
 
 
 def definitions(sql: str) -> dict[str, str]:
-    """The text of each column's definition in a CREATE TABLE statement, by lower-case column name; table constraints by their first word."""
-    depth, start, found = 0, 0, {}
+    """The text of each column's definition in a CREATE TABLE statement, by its name in lower case."""
+    depth, start = 0, 0
+    found: dict[str, str] = {}
     for token in _TOKEN.finditer(sql):
         if token["other"] == "(":
             depth += 1
