@@ -16,7 +16,8 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Sequence
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter_ns
@@ -26,9 +27,10 @@ import apsw
 import msgspec
 
 from pellucid.db.database import Rows, Script, Value
+from pellucid.db.sqlite_backup import backup
 from pellucid.db.sqlite_connection import SQLiteOptions, connect, locate
 from pellucid.db.sqlite_problems import busy, problem_of
-from pellucid.db.sqlite_readers import Readers
+from pellucid.db.sqlite_readers import Readers, RowStream
 from pellucid.db.sqlite_writer import End, Job, Look, Session, Writer
 from pellucid.errors import DATABASE_UNAVAILABLE, Problem
 from pellucid.spans import Trace
@@ -59,6 +61,9 @@ class SQLite:
         self._readers = Readers(path, options, self._loop)
         self._plans: dict[str, list[str]] = {}
         self._slow: dict[str, int] = {}
+        self._closed = False
+        self._streams = 0
+        self._exports: set[RowStream] = set()
         self._budget = int(options.inline_budget * 1e9)
         self._until = [0]  # when the running read must stop; 0 while it has not been looked at
         self._inline = connect(path, "reader", options)
@@ -83,6 +88,11 @@ class SQLite:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+
+    @property
+    def commits(self) -> int:
+        """How many transactions were committed; many scripts share one."""
+        return self._writer.groups
 
     def read(self, text: str, values: Sequence[Value] = (), trace: Trace | None = None) -> Rows | Awaitable[Rows]:
         """Run one reading statement: rows at once, or an awaitable when it takes longer than the budget."""
@@ -137,6 +147,51 @@ class SQLite:
             self._plans[text] = lines
         return lines
 
+    async def stream(self, text: str, values: Sequence[Value] = ()) -> AsyncIterator[Rows]:
+        """Rows of one snapshot in batches, fetched as they are asked for, for results that must not sit in memory.
+
+        Raises STATEMENT_TIMEOUT when a batch takes longer than `statement_timeout`, or is not asked for within it: an open stream keeps the
+        log from being emptied. Raises DATABASE_BUSY when more than `streams` are open.
+        """
+        if self._streams >= self.options.streams:
+            raise busy(f"{self._streams} exports run already")
+        self._streams += 1
+        rows: RowStream | None = None
+        idle: asyncio.TimerHandle | None = None
+        try:
+            rows = await self._readers.submit(lambda _: RowStream(self.path, self.options, text, values))
+            self._exports.add(rows)
+            while batch := await self._readers.submit(lambda _: rows.batch()):
+                idle = self._loop.call_later(self.options.statement_timeout, self._loop.run_in_executor, None, rows.close)
+                yield batch
+                idle.cancel()
+        finally:
+            self._streams -= 1
+            if idle is not None:
+                idle.cancel()
+            if rows is not None:
+                self._exports.discard(rows)
+                await self._loop.run_in_executor(None, rows.close)
+
+    async def backup(
+        self, destination: str | os.PathLike[str], *, overwrite: bool = False, progress: Callable[[int, int], object] | None = None
+    ) -> int:
+        """Copy the live database to a file and return its size in bytes; reads and writes go on. See `sqlite_backup.backup`."""
+        stopped = threading.Event()
+
+        def watch(done: int, total: int) -> None:
+            if stopped.is_set():
+                raise InterruptedError("the backup was given up")
+            if progress is not None:
+                progress(done, total)
+
+        try:
+            return await asyncio.to_thread(
+                backup, self.path, Path(destination), self.options, overwrite=overwrite, progress=watch
+            )
+        finally:
+            stopped.set()
+
     async def ready(self) -> None:
         """Raise `Problem` unless the database can be read and takes writes."""
         if not self._writer.alive:
@@ -147,6 +202,11 @@ class SQLite:
 
     async def close(self) -> None:
         """Finish every write that was taken, then let go of all connections; the last process moves the log into the database."""
+        if self._closed:
+            return
+        self._closed = True
+        for rows in list(self._exports):
+            await self._loop.run_in_executor(None, rows.close)
         await self._readers.close()
         self._inline.close(True)
         await self._writer.close()

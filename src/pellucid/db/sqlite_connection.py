@@ -112,8 +112,6 @@ def _configure(db: apsw.Connection, kind: Kind, options: SQLiteOptions) -> None:
     db.pragma("foreign_keys", "ON")
     db.pragma("cache_size", -options.cache_kib)
     db.pragma("mmap_size", options.mmap_mib << 20)
-    # As PostgreSQL's LIKE, and only so can LIKE 'prefix%' use an index.
-    db.pragma("case_sensitive_like", "ON")
     register(db)
     db.pragma("schema_version")  # reads the file's first page: what is no database says so here
 

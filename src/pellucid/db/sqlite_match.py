@@ -1,4 +1,4 @@
-"""Functions that SQLite lacks beside PostgreSQL: LIKE without regard to case, for all of Unicode.
+"""Functions that SQLite lacks beside PostgreSQL: LIKE without regard to case, for all of Unicode; base64 of bytes.
 
 In: text and a LIKE pattern (`%` any run, `_` any one character, `\\` takes the next one literally). Out: whether it fits. SQLite's own
 folds only ASCII. No regular expressions: strangers choose the patterns, and this matcher takes at most length of text x length of pattern.
@@ -6,12 +6,13 @@ folds only ASCII. No regular expressions: strangers choose the patterns, and thi
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from functools import lru_cache
 
 import apsw
 
-__all__ = ["ilike", "register"]
+__all__ = ["base64", "ilike", "register"]
 
 _FLAGS = apsw.SQLITE_INNOCUOUS  # may stand in indexes and checks although the schema is not trusted
 
@@ -21,20 +22,25 @@ Piece = tuple[str | None, ...]
 
 
 def register(db: apsw.Connection) -> None:
-    """Give a connection `pellucid_ilike(text, pattern)` and `pellucid_fold(text)`."""
+    """Give a connection `pellucid_ilike(text, pattern)` and `pellucid_base64(blob)`."""
     db.create_scalar_function("pellucid_ilike", ilike, 2, deterministic=True, flags=_FLAGS)
-    db.create_scalar_function("pellucid_fold", _fold, 1, deterministic=True, flags=_FLAGS)
+    db.create_scalar_function("pellucid_base64", base64, 1, deterministic=True, flags=_FLAGS)
 
 
-def ilike(text: object, pattern: object) -> bool | None:
-    """Whether `text` fits the LIKE `pattern`, both folded; None where either is NULL."""
+def ilike(*values: apsw.SQLiteValue) -> bool | None:
+    """Whether a text fits a LIKE pattern, both folded; None where either is NULL."""
+    text, pattern = values
     if text is None or pattern is None:
         return None
     return _matcher(str(pattern))(str(text).casefold())
 
 
-def _fold(text: object) -> object:
-    return text.casefold() if isinstance(text, str) else text
+def base64(*values: apsw.SQLiteValue) -> str | None:
+    """Bytes, or a text's UTF-8, as base64 (RFC 4648, section 4); None for NULL."""
+    (value,) = values
+    if value is None:
+        return None
+    return b64encode(value if isinstance(value, bytes) else str(value).encode()).decode()
 
 
 @lru_cache(maxsize=256)

@@ -58,6 +58,7 @@ _COLUMNS = re.compile(r"failed: (?P<columns>\w+\.\w+(?:, \w+\.\w+)*)")
 _INDEX = re.compile(r"failed: index '(?P<index>[^']*)'")
 # "CHECK constraint failed: price_positive"
 _CHECK = re.compile(r"CHECK constraint failed: (?P<name>.*)", re.DOTALL)
+_CHECK_NAME = re.compile(r"(?P<table>\w+)\.(?P<column>\w+)\.check")  # as sql/ddl.py names them
 # "cannot store TEXT value in INTEGER column city.population"
 _DATATYPE = re.compile(r"cannot store (?P<given>\w+) value in (?P<wanted>\w+) column (?P<table>\w+)\.(?P<column>\w+)")
 
@@ -116,7 +117,10 @@ def _constraint(extended: int, message: str) -> Problem:
             details={"table": found["table"], "columns": [found["column"]]},
         )
     if found := _CHECK.search(message):
-        return Problem(code, f"the rule {found['name']!r} does not hold", details={"constraint": found["name"], "columns": []})
+        details: dict[str, object] = {"constraint": found["name"], "columns": []}
+        if named := _CHECK_NAME.fullmatch(found["name"]):
+            details |= {"table": named["table"], "columns": [named["column"]]}
+        return Problem(code, f"the rule {found['name']} does not hold", details=details)
     if extended == apsw.SQLITE_CONSTRAINT_TRIGGER:
         return Problem(code, message.partition(": ")[2] or message)  # the text that the trigger gave to RAISE
     return Problem(code)

@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Generic, TypeVar
@@ -18,14 +19,15 @@ import apsw
 
 from pellucid.db.database import Rows, Value
 from pellucid.db.sqlite_connection import SQLiteOptions, connect
-from pellucid.db.sqlite_problems import busy, problem_of
+from pellucid.db.sqlite_problems import busy, problem_of, too_long
 from pellucid.spans import Trace
 
-__all__ = ["Reader", "Readers"]
+__all__ = ["Reader", "Readers", "RowStream"]
 
 T = TypeVar("T")
 
 _STEPS = 10_000  # virtual machine steps between two looks at the clock: some hundred microseconds
+_BATCH = 500
 
 
 class Reader:
@@ -45,13 +47,27 @@ class Reader:
         """Run one reading statement to its end. Raises STATEMENT_TIMEOUT, DATABASE_BUSY."""
         if trace is not None:
             trace.mark("wait")
-        self._until = time.monotonic() + self._limit
-        try:
-            rows: Rows = self.db.execute(text, values).fetchall()
-        except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
-            raise problem_of(error, self.db, limit=self._limit) from error
+        rows = self.some(self.cursor(text, values))
         if trace is not None:
             trace.mark("sql", (text, len(rows)))
+        return rows
+
+    def cursor(self, text: str, values: Sequence[Value]) -> apsw.Cursor:
+        """Begin a statement; its time begins too."""
+        self._until = time.monotonic() + self._limit
+        try:
+            return self.db.execute(text, values)
+        except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
+            raise problem_of(error, self.db, limit=self._limit) from error
+
+    def some(self, cursor: apsw.Cursor, most: int | None = None) -> Rows:
+        """The next rows of a statement: `most` of them, with time of their own, or all."""
+        if most is not None:
+            self._until = time.monotonic() + self._limit
+        try:
+            rows: Rows = list(islice(cursor, most))
+        except apsw.Error as error:
+            raise problem_of(error, self.db, limit=self._limit) from error
         return rows
 
     def plan(self, text: str, values: Sequence[Value]) -> list[str]:
@@ -69,6 +85,32 @@ class Reader:
 
     def close(self) -> None:
         self.db.close(True)
+
+
+class RowStream:
+    """A long result, a batch at a time, on a connection of its own; its methods may be called from any thread."""
+
+    def __init__(self, path: Path, options: SQLiteOptions, text: str, values: Sequence[Value]) -> None:
+        self._reader = Reader(path, options)
+        self._lock = threading.Lock()
+        self.is_open = True
+        self._limit = options.statement_timeout
+        self._cursor = self._reader.cursor(text, values)
+
+    def batch(self) -> Rows:
+        """The next rows, none at the end. Raises STATEMENT_TIMEOUT when a batch takes too long, or was not fetched for too long."""
+        with self._lock:
+            if not self.is_open:
+                raise too_long(self._limit, "the export")
+            return self._reader.some(self._cursor, _BATCH)
+
+    def close(self) -> None:
+        """Let go of the snapshot; a batch under way is stopped."""
+        self._reader.stop()
+        with self._lock:
+            if self.is_open:
+                self.is_open = False
+                self._reader.close()
 
 
 class _Work(Generic[T]):

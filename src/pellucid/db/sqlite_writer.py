@@ -24,7 +24,8 @@ import apsw
 from pellucid.db.database import Command, Rows, Script, Value
 from pellucid.db.sqlite_connection import SQLiteOptions, connect
 from pellucid.db.sqlite_problems import busy, problem_of, too_long
-from pellucid.errors import DATABASE_UNAVAILABLE, FOREIGN_KEY_VIOLATION, Problem
+from pellucid.db.sqlite_references import broken_reference, dangling_reference
+from pellucid.errors import DATABASE_UNAVAILABLE, Problem
 from pellucid.spans import Trace
 
 __all__ = ["End", "Job", "Look", "Session", "Writer"]
@@ -248,7 +249,7 @@ class Writer:
             try:
                 job.outcome = self._drive(job.script, job.trace)
                 if self._db.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:
-                    raise Problem(FOREIGN_KEY_VIOLATION)
+                    raise dangling_reference(self._db, self._limit)
             except BaseException as error:
                 job.error = error
             if self._db.in_transaction:
@@ -300,6 +301,8 @@ class Writer:
             else:
                 rows = self._cursor.execute(text, values).fetchall()
         except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
+            if getattr(error, "extendedresult", 0) == apsw.SQLITE_CONSTRAINT_FOREIGNKEY and db.in_transaction:
+                raise broken_reference(db, command, self._limit) from error
             raise problem_of(error, db, limit=self._options.statement_timeout) from error
         return rows if gives_rows else [(db.changes(),)]
 
@@ -368,6 +371,9 @@ class Writer:
 
     def _late(self) -> bool:
         return time.monotonic() > self._until
+
+    def _limit(self, until: float) -> None:
+        self._until = until
 
     def _note_columns(self, cursor: apsw.Cursor, _text: str, _values: object) -> bool:
         self._columns = bool(cursor.get_description())
