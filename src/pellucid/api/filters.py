@@ -1,14 +1,16 @@
 """Query strings to Queries: PostgREST's grammar, in two speeds.
 
-In: the raw query string of a request. Out: a `Query` whose slots number the values in the order in which they appear, or a `Problem`
-of the 3xx codes that says what is wrong, where, and what would be right. It knows no models: names are checked by `plan/resolve.py`.
+In: the raw query string of a request. Out: a `Query` whose slots number the values in the order in which they appear,
+or a `Problem` of the 3xx codes that says what is wrong, where, and what would be right. It knows no models: names are
+checked by `plan/resolve.py`.
 
-**Slow**: `parse` reads everything. **Fast**: a warm request differs from an earlier one in simple values only, so `scan` blanks those
-(`country=eq.5&limit=20` -> `country=eq.&limit=` and ["5", "20"]) and the caller looks the rest up. What a key stands for is learned
-once, by `parse_with_origins`: for each slot the number of the scanned value that fills it, or None for a constant of the key.
+**Slow**: `parse` reads everything. **Fast**: a warm request differs from an earlier one in simple values only, so
+`scan` blanks those (`country=eq.5&limit=20` -> `country=eq.&limit=` and ["5", "20"]) and the caller looks the rest
+up. What a key stands for is learned once, by `parse_with_origins`: for each slot the number of the scanned value that
+fills it, or None for a constant of the key.
 
-Simple is `name=op.value` with a plain name and one of eq neq gt gte lt lte like ilike, `limit=digits`, `offset=digits`, `after=…`.
-Both speeds ask the same function (`_blank`) what is simple, so they cannot disagree.
+Simple is `name=op.value` with a plain name and one of eq neq gt gte lt lte like ilike, `limit=digits`,
+`offset=digits`, `after=…`. Both speeds ask the same function (`_blank`) what is simple, so they cannot disagree.
 
     scan(query_string) -> (key, values) | None
     parse(model, query_string, limits=…) -> Query
@@ -53,8 +55,8 @@ _APART: Final = frozenset({"columns", "on_conflict"})
 
 _MOST_HEADS: Final = 4096
 _heads: dict[str, str | None] = {}
-"""What stands before the first dot of a part (`country=eq`) -> the part with its value blanked, or None where it is not simple.
-Strangers choose the keys, so it stops growing at `_MOST_HEADS`."""
+"""What stands before the first dot of a part (`country=eq`) -> the part with its value blanked, or None where it is
+not simple. Strangers choose the keys, so it stops growing at `_MOST_HEADS`."""
 
 
 def _learn(head: str) -> str | None:
@@ -87,16 +89,16 @@ def scan(query_string: str, longest: int = LIMITS.length) -> tuple[str, list[str
         # The usual case of `_blank`, without the call.
         head, dot, value = part.partition(".")
         if dot:
-            blank = _heads.get(head)
+            blank = _heads[head] if head in _heads else _learn(head)
             if blank is None:
-                if head in _heads or (blank := _learn(head)) is None:
-                    keys.append(part)
-                    continue
-        else:
-            simple = _blank(part)
-            if simple is None:
                 keys.append(part)
                 continue
+        elif part.startswith("limit=") and (value := part[6:]).isdecimal() and part.isascii() and len(value) < 19:
+            blank = "limit="
+        elif (simple := _blank(part)) is None:
+            keys.append(part)
+            continue
+        else:
             blank, value = simple
         keys.append(blank)
         if "%" in value or "+" in value:
@@ -224,7 +226,7 @@ class _Reading:
         return self.add(text)
 
     def _find(self, name: str) -> tuple[Node, tuple[tuple[str, ...], bool], str, bool]:
-        """The level that a parameter's name leads to, a JSON path behind it, its last part, and whether that part could be a keyword."""
+        """Where a parameter's name leads: the level, a JSON path behind it, its last part, whether that may be a keyword."""
         reader, node, way = Reader("a parameter's name", name), self.root, ""
         while True:
             plain = not reader.sees('"')

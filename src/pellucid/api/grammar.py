@@ -1,10 +1,10 @@
 """The sentences of the query grammar: `select`, `order`, condition trees and single conditions (PostgREST's grammar).
 
-In: the decoded text of one parameter. Out: the frozen parts of `plan/query.py`, with values handed to a callback that numbers
-them. It never sees a whole query string, and checks no name against the models.
+In: the decoded text of one parameter. Out: the frozen parts of `plan/query.py`, with values handed to a callback that
+numbers them. It never sees a whole query string, and checks no name against the models.
 
-A recursive descent over one position: each rule takes what it knows and says what it expected, where, when it cannot go on. Depth is
-bounded by the caller, so a hostile text cannot exhaust the stack.
+A recursive descent over one position: each rule takes what it knows and says what it expected, where, when it cannot
+go on. Depth is bounded by the caller, so a hostile text cannot exhaust the stack.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Paging cursors: where a page ended, as opaque text for a URL.
 
-In: the stored values of the last row's sort keys. Out: URL-safe text, and back. A cursor holds no secret, since it holds what the row
-showed or was sorted by; who forges one gets another place to start from and nothing else, for the values are bound like all others and
-their types are checked here. The tag ties it to one model and order.
+In: the stored values of the last row's sort keys. Out: URL-safe text, and back. A cursor holds no secret, since it
+holds what the row showed or was sorted by; who forges one gets another place to start from and nothing else, for the
+values are bound like all others and their types are checked here. The tag ties it to one model and order.
 """
 
 from __future__ import annotations

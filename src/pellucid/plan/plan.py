@@ -1,7 +1,8 @@
 """A Plan: a query resolved against the models, with the access rules attached.
 
-Made by `plan/resolve.py`, read by `sql/*`. Frozen data: names have become `FieldSpec`s and `RelationSpec`s, rules have become what can only
-be decided row by row (owners), defaults are spelled out. It holds no values (they stay in numbered slots), no SQL and no HTTP.
+Made by `plan/resolve.py`, read by `sql/*`. Frozen data: names have become `FieldSpec`s and `RelationSpec`s, rules
+have become what can only be decided row by row (owners), defaults are spelled out. It holds no values (they stay in
+numbered slots), no SQL and no HTTP.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class SlotType(msgspec.Struct, frozen=True):
 class Column(msgspec.Struct, frozen=True):
     """A field of the model at hand, perhaps a path into its JSON, perhaps cast.
 
-    `mask` is what its read rule leaves to the row: where it says no, the column is null, in answers and in conditions alike.
+    `mask` is what its read rule leaves to the row: where it says no, the column is null, in answers and in conditions
+    alike.
     """
 
     field: FieldSpec
@@ -119,7 +121,8 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class Branch(msgspec.Struct, frozen=True):
-    """An embed: the relation that leads to it, and its level. `through_rule` is the read rule of a many-to-many's middle rows.
+    """An embed: the relation that leads to it, and its level. `through_rule` is the read rule of a many-to-many's
+    middle rows.
 
     A `hidden` branch filters only (`rel()`) and is not shown.
     """
@@ -162,8 +165,8 @@ class ReadPlan(msgspec.Struct, frozen=True):
 class WritePlan(msgspec.Struct, frozen=True):
     """A whole write: which rows (as in a read), under which rules, and what comes back.
 
-    `rule` must hold for the row as it is (update, delete), `check` for the row as it will be (create, update); None is always. `readable`
-    says whether anything may come back at all.
+    `rule` must hold for the row as it is (update, delete), `check` for the row as it will be (create, update); None
+    is always. `readable` says whether anything may come back at all.
     """
 
     read: ReadPlan

@@ -1,15 +1,15 @@
 """A Query: what is asked of a model. Its **shape** is the query without the values.
 
 In: names as the caller wrote them. Out: frozen, hashable data. Nothing is checked against the models here: that is
-`plan/resolve.py`. Values stand apart in a tuple, and a shape refers to them by position (a **slot**), so that two queries
-that differ in values only have equal shapes and share one compiled statement.
+`plan/resolve.py`. Values stand apart in a tuple, and a shape refers to them by position (a **slot**), so that two
+queries that differ in values only have equal shapes and share one compiled statement.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Compare", "Embed", "Exists", "Group", "Order", "Pick", "Query", "Shape", "OPERATORS"]
+__all__ = ["OPERATORS", "Compare", "Embed", "Exists", "Group", "Order", "Pick", "Query", "Shape"]
 
 OPERATORS: dict[str, str] = {
     "eq": "equals", "neq": "differs from", "gt": "greater than", "gte": "greater than or equal", "lt": "less than",
@@ -22,7 +22,8 @@ OPERATORS: dict[str, str] = {
 class Compare(msgspec.Struct, frozen=True):
     """One condition: `column` (with an optional JSON path) `op` the values in `slots`.
 
-    `quantifier` is `any` or `all` for `like(any).{a,b}`. For `is` the word itself is part of the shape (`word`), since it changes the SQL.
+    `quantifier` is `any` or `all` for `like(any).{a,b}`. For `is` the word itself is part of the shape (`word`),
+    since it changes the SQL.
     """
 
     column: str
@@ -78,10 +79,10 @@ class Order(msgspec.Struct, frozen=True):
 class Shape(msgspec.Struct, frozen=True):
     """A query without its values.
 
-    `picks` of None is every visible column, and so is a pick of `*` among others. `limit`, `offset` are slots. `after` is the slot of a
-    cursor: an opaque text (`plan/cursor.py`) that holds one value for each sort key, the primary key last. `cursor` asks for the sort
-    keys of each row, to make the next cursor. `count` asks for the exact number of rows. `key` is the slot of a primary key
-    (`/api/cities/5`).
+    `picks` of None is every visible column, and so is a pick of `*` among others. `limit`, `offset` are slots.
+    `after` is the slot of a cursor: an opaque text (`plan/cursor.py`) that holds one value for each sort key, the
+    primary key last. `cursor` asks for the sort keys of each row, to make the next cursor. `count` asks for the exact
+    number of rows. `key` is the slot of a primary key (`/api/cities/5`).
     """
 
     picks: tuple[Pick, ...] | None = None
@@ -99,8 +100,8 @@ class Shape(msgspec.Struct, frozen=True):
 class Embed(msgspec.Struct, frozen=True):
     """A relation nested into each row, with a shape of its own (its slots point into the same values).
 
-    `hint` names the foreign key field or the through model where several relations would do; `inner` drops rows without any;
-    `spread` lifts a to-one relation's columns into the row.
+    `hint` names the foreign key field or the through model where several relations would do; `inner` drops rows
+    without any; `spread` lifts a to-one relation's columns into the row.
     """
 
     relation: str

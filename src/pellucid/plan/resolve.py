@@ -1,8 +1,9 @@
 """A Query's shape, the models and the kind of actor to a Plan, or a Problem.
 
-In: names as the caller wrote them. Out: real fields and relations, a total order, and the access rules of every model that is touched,
-embeds included, reduced to what only a row can decide. What can be refused before any row is seen is refused here: an unknown name
-(with near ones), an operator that does not fit its field, a model or field that this actor may not read. Values are not looked at.
+In: names as the caller wrote them. Out: real fields and relations, a total order, and the access rules of every model
+that is touched, embeds included, reduced to what only a row can decide. What can be refused before any row is seen is
+refused here: an unknown name (with near ones), an operator that does not fit its field, a model or field that this
+actor may not read. Values are not looked at.
 
     resolve(catalog, model, shape, actor) -> ReadPlan
     resolve_write(catalog, model, shape, actor, action) -> WritePlan        action: create, update or delete
@@ -52,8 +53,8 @@ __all__ = ["Action", "resolve", "resolve_write"]
 Action = Literal["create", "update", "delete"]
 
 CASTS: dict[str, Kind] = {
-    "text": Kind.STR, "varchar": Kind.STR, "int": Kind.INT, "integer": Kind.INT, "bigint": Kind.INT, "int4": Kind.INT, "int8": Kind.INT,
-    "float": Kind.FLOAT, "real": Kind.FLOAT, "float4": Kind.FLOAT, "float8": Kind.FLOAT,
+    "text": Kind.STR, "varchar": Kind.STR, "int": Kind.INT, "integer": Kind.INT, "bigint": Kind.INT, "int4": Kind.INT,
+    "int8": Kind.INT, "float": Kind.FLOAT, "real": Kind.FLOAT, "float4": Kind.FLOAT, "float8": Kind.FLOAT,
 }  # fmt: skip
 """The casts that mean the same on every database."""
 
@@ -62,14 +63,20 @@ _PYTHON: dict[Kind, type] = {Kind.STR: str, Kind.INT: int, Kind.FLOAT: float}
 
 
 def resolve(catalog: Catalog, model: str, shape: Shape, actor: Actor) -> ReadPlan:
-    """The plan of a read. Raises `Problem`: UNKNOWN_FIELD, UNKNOWN_RELATION, BAD_QUERY, BAD_FILTER_VALUE, SIGN_IN_REQUIRED, FORBIDDEN."""
+    """The plan of a read.
+
+    Raises UNKNOWN_FIELD, UNKNOWN_RELATION, BAD_QUERY, BAD_FILTER_VALUE, SIGN_IN_REQUIRED, FORBIDDEN.
+    """
     return _Resolver(catalog, actor).read(catalog.models[model], shape)
 
 
 def resolve_write(
     catalog: Catalog, model: str, shape: Shape, actor: Actor, action: Action, given: Collection[str] = ()
 ) -> WritePlan:
-    """The plan of a write: `shape` says which rows (update, delete) and which columns come back; `given` are the fields that the caller set."""
+    """The plan of a write: `shape` says which rows (update, delete) and which columns come back.
+
+    `given` are the fields that the caller set, whose write rules apply.
+    """
     spec = catalog.models[model]
     rule = simplify(getattr(spec.rules, action), actor)
     if rule == nobody:
@@ -185,9 +192,8 @@ class _Resolver:
         outputs: list[Output] = []
         for pick in picks:
             if pick.column == "*":
-                for field in model.fields:
-                    if field.visible and field.name not in taken and (column := self._readable(field)) is not None:
-                        outputs.append(Output(field.name, column, field))
+                rest = [field for field in model.fields if field.visible and field.name not in taken]
+                outputs += [Output(field.name, column, field) for field in rest if (column := self._readable(field)) is not None]
             else:
                 outputs.append(self._output(model, pick, way))
         return tuple(outputs)
@@ -228,12 +234,8 @@ class _Resolver:
                     f"select: '{way}{name}' cannot be cast to '{shorten(pick.cast)[1:-1]}'",
                     hint="there is text, int, float",
                 )
-            if (
-                kind is Kind.STR
-                and field.kind is Kind.BYTES
-                or kind is not Kind.STR
-                and not pick.path
-                and field.kind not in _NUMBERS
+            if (kind is Kind.STR and field.kind is Kind.BYTES) or (
+                kind is not Kind.STR and not pick.path and field.kind not in _NUMBERS
             ):
                 raise Problem(BAD_QUERY, f"select: '{way}{name}' is of type {field.kind.value} and cannot be cast to {pick.cast}")
             column = Column(field, column.path, column.text, kind.value, column.mask)

@@ -1,7 +1,8 @@
 """The text in a slot to the value that a statement binds.
 
-In: what a slot holds (`SlotType`) and how the database at hand takes patterns. Out: a function from text to a stored value, made once per
-statement; it raises BAD_FILTER_VALUE with the field, its type and the value, shortened. It builds no SQL.
+In: what a slot holds (`SlotType`) and how the database at hand takes patterns. Out: a function from text to a stored
+value, made once per statement; it raises BAD_FILTER_VALUE with the field, its type and the value, shortened. It
+builds no SQL.
 """
 
 from __future__ import annotations

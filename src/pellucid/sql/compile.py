@@ -1,6 +1,7 @@
 """SQLAlchemy Core and a dialect to a `Statement`: text with positional parameters, each with its source.
 
-In: a Core construct whose bind names were given out by a `Binds`. Out: frozen data that never depends on a value. It runs nothing.
+In: a Core construct whose bind names were given out by a `Binds`. Out: frozen data that never depends on a value. It
+runs nothing.
 """
 
 from __future__ import annotations

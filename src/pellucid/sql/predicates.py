@@ -1,6 +1,7 @@
 """Conditions to WHERE: the one place where filters, access rules, related rows and cursors become SQL.
 
-In: parts of a Plan and the alias of the table they speak about. Out: SQLAlchemy conditions, every value bound. It makes no statement.
+In: parts of a Plan and the alias of the table they speak about. Out: SQLAlchemy conditions, every value bound. It
+makes no statement.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Predicates:
         return sa.literal_column(f"({_qualify(field.computed, table)})", column_type(field))
 
     def column(self, column: Column, table: FromClause, *, show: bool = False) -> Expression:
-        """A column as an answer shows it (`show`: JSON stays JSON) or as conditions and orders see it; masked where its rule says so."""
+        """A column as an answer shows it (`show`: JSON stays JSON) or as conditions see it; null where its mask says no."""
         value = self.stored(column.field, table)
         if column.path:
             value = self.words.json_path(value, column.path, show=show and column.cast is None, text=column.text)
@@ -68,7 +69,7 @@ class Predicates:
     # rules ----------------------------------------------------------------------------------------------------------
 
     def rule(self, rule: Rule, table: FromClause, instead: Mapping[str, Expression] | None = None) -> Condition_:
-        """What is left of an access rule. `instead`: values that stand for columns, to ask the rule about a row yet to be written."""
+        """What is left of an access rule. `instead`: values that stand for columns, to ask about a row yet to be written."""
         match rule:
             case Anyone():
                 return sa.true()

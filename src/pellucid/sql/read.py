@@ -2,13 +2,13 @@
 
 In: a query's shape, the models, who asks. Out: a `Prepared` statement. It builds, never runs.
 
-An embed is a scalar subquery that gives JSON: an object or null to one, an array to many, made by the database, so a read is one
-statement at any depth. Columns of the first level stay plain; `resource/codec.py` makes their JSON.
+An embed is a scalar subquery that gives JSON: an object or null to one, an array to many, made by the database, so a
+read is one statement at any depth. Columns of the first level stay plain; `resource/codec.py` makes their JSON.
 
     compile_read(catalog, model, shape, actor, dialect="sqlite", most=1000, lock=False) -> Prepared
 
-`most` caps every limit, and stands where an embed or the query itself gives none (None: the query itself is unlimited).
-`lock` reads rows that are about to be changed (FOR UPDATE, where a database has it).
+`most` caps every limit, and stands where an embed or the query itself gives none (None: the query itself is
+unlimited). `lock` reads rows that are about to be changed (FOR UPDATE, where a database has it).
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class _Columns:
         if branch.relation.kind is RelationKind.TO_ONE:
             one = sa.select(self._object([(cell, cell.value) for cell in cells])).select_from(source).where(*conditions)
             return one.correlate_except(*own).scalar_subquery()
-        # The rows are ordered and cut inside, and made into JSON outside: a value made by json_object is text again behind a subquery.
+        # The rows are ordered and cut inside, and made into JSON outside: behind a subquery, what json_object made is text again.
         rows = sa.select(*[cell.value.label(f"c{at}") for at, cell in enumerate(cells)]).select_from(source).where(*conditions)
         rows = rows.order_by(*self._predicates.order(branch.level.order, there)).correlate_except(*own)
         rows_page = self.page(rows, branch.level).subquery()

@@ -1,6 +1,8 @@
-"""A Statement: SQL text, where its values come from, and what its rows hold. Made once per shape, then only looked up.
+"""A Statement: SQL text, where its values come from, and what its rows hold. Made once per shape, then only looked
+up.
 
-Light: no SQLAlchemy here, so the warm path can import it. `sql/read.py` and `sql/write.py` make what is here, `resource` runs it:
+Light: no SQLAlchemy here, so the warm path can import it. `sql/read.py` and `sql/write.py` make what is here,
+`resource` runs it:
 
     prepared.statement.text                       the SQL, with positional parameters
     prepared.bind(values, actor_id, row)          texts of the query's slots -> values for the database
@@ -50,7 +52,7 @@ class Param(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One shown column: its name in the answer, and the field whose form it has; no field means JSON text made by the database."""
+    """One shown column: its name in the answer, and the field whose form it has; no field: JSON text made by the database."""
 
     name: str
     field: FieldSpec | None = None
@@ -59,8 +61,8 @@ class Column(msgspec.Struct, frozen=True):
 class Statement(msgspec.Struct, frozen=True):
     """SQL for one dialect.
 
-    A row holds `columns`, then what is hidden: a cursor's sort keys (`cursors` many), the count of all rows (`counts`), or the primary key
-    of a written row (`keyed`).
+    A row holds `columns`, then what is hidden: a cursor's sort keys (`cursors` many), the count of all rows
+    (`counts`), or the primary key of a written row (`keyed`).
     """
 
     text: str
@@ -100,7 +102,7 @@ class Prepared:
         return [_take(param, slots, actor_id, row) for param in statement.params]
 
     def row_binder(self, columns: Sequence[str]) -> Callable[[Sequence[Stored], int | str | None], Sequence[Stored]]:
-        """Binds rows of values in the order of `columns` to a statement without slots; a row that fits as it is passes as it is."""
+        """Binds rows of values, in the order of `columns`, to a statement without slots; a row that fits passes as it is."""
         params = self.statement.params
         if [param.name for param in params] == list(columns) and all(param.source is Source.FIELD for param in params):
             return lambda row, _: row

@@ -1,7 +1,8 @@
-"""A Catalog as SQLAlchemy tables, the same for every dialect: what queries are built from and migrations compare with.
+"""A Catalog as SQLAlchemy tables, the same for every dialect: what queries are built from and migrations compare
+with.
 
-In: the models. Out: one `MetaData`. A column holds the stored form of its field (`schema/types.py`), so no SQLAlchemy type ever
-converts a value. It runs nothing.
+In: the models. Out: one `MetaData`. A column holds the stored form of its field (`schema/types.py`), so no SQLAlchemy
+type ever converts a value. It runs nothing.
 """
 
 from __future__ import annotations

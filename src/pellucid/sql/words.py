@@ -1,9 +1,11 @@
-"""How each database says what SQLAlchemy has no word for: JSON made in SQL, paths into JSON, patterns, and a field's form on the wire.
+"""How each database says what SQLAlchemy has no word for: JSON made in SQL, paths into JSON, patterns, and a field's
+form on the wire.
 
-In: SQLAlchemy expressions over stored values. Out: expressions for one dialect. It knows fields and their kinds, no plans and no rules.
+In: SQLAlchemy expressions over stored values. Out: expressions for one dialect. It knows fields and their kinds, no
+plans and no rules.
 
-SQLite needs three functions of ours, registered on every connection by `db/sqlite.py`: `pellucid_ilike(text, pattern)` with Unicode case
-folding and LIKE's pattern syntax (backslash escapes), and `pellucid_base64(blob)`.
+SQLite needs two functions of ours, registered on every connection by `db/sqlite.py`: `pellucid_ilike(text, pattern)`
+with Unicode case folding and LIKE's pattern syntax (backslash escapes), and `pellucid_base64(blob)`.
 """
 
 from __future__ import annotations

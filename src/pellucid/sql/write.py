@@ -1,22 +1,24 @@
 """Writes as one statement each: INSERT, upsert, UPDATE, DELETE, with what comes back in RETURNING.
 
-In: a query's shape (which rows, which columns come back), the fields that are written, the models, who asks. Out: a `Prepared`, or a
-`Problem` where the answer is no before any row is seen. Rules that need a row stand in the WHERE: who may not change a row changes
-none, and no statement checks afterwards. It builds, never runs.
+In: a query's shape (which rows, which columns come back), the fields that are written, the models, who asks. Out: a
+`Prepared`, or a `Problem` where the answer is no before any row is seen. Rules that need a row stand in the WHERE:
+who may not change a row changes none, and no statement checks afterwards. It builds, never runs.
 
-    compile_insert(catalog, model, shape, actor, dialect="sqlite", *, fields, given=(), returning=True, resolution=None, on_conflict=())
-    compile_update(catalog, model, shape, actor, dialect="sqlite", *, fields, given=(), returning=True)
-    compile_delete(catalog, model, shape, actor, dialect="sqlite", *, returning=True)
+    compile_insert(catalog, model, shape, actor, dialect, *, fields, given, returning, resolution, on_conflict)
+    compile_update(catalog, model, shape, actor, dialect, *, fields, given, returning)
+    compile_delete(catalog, model, shape, actor, dialect, *, returning)
 
-`fields` are the columns that get a value, by name; `given` those of them that the caller named, whose write rules apply. The values come
-from a row: `prepared.bind(values, actor_id, row)` or `prepared.row_binder(columns)`. One INSERT writes one row; many rows are many runs of it.
+`fields` are the columns that get a value, by name; `given` those of them that the caller named, whose write rules
+apply. The values come from a row: `prepared.bind(values, actor_id, row)` or `prepared.row_binder(columns)`. One
+INSERT writes one row; many rows are many runs of it.
 
-Each returned row ends with the primary key (hidden, `statement.keyed`), for Location. The key comes alone (`statement.columns` is empty)
-where the actor may not read the model, and where the shape embeds relations: RETURNING cannot, so those rows are read by key in the same
-script, after a create or update, before a delete. MariaDB has no UPDATE … RETURNING: there nothing comes back at all.
+Each returned row ends with the primary key (hidden, `statement.keyed`), for Location. The key comes alone
+(`statement.columns` is empty) where the actor may not read the model, and where the shape embeds relations: RETURNING
+cannot, so those rows are read by key in the same script, after a create or update, before a delete. MariaDB has no
+UPDATE … RETURNING: there nothing comes back at all.
 
-A changed row must be readable, too (as with PostgreSQL's row security): update and delete carry the read rule beside their own.
-An INSERT that returns no row was refused by its rule, or ignored a duplicate under `ignore-duplicates`.
+A changed row must be readable, too (as with PostgreSQL's row security): update and delete carry the read rule beside
+their own. An INSERT that returns no row was refused by its rule, or ignored a duplicate under `ignore-duplicates`.
 """
 
 from __future__ import annotations
@@ -59,9 +61,10 @@ def compile_insert(
     resolution: Resolution | None = None,
     on_conflict: Sequence[str] = (),
 ) -> Prepared:
-    """The statement that creates one row, or merges it into (ignores it for) the row that has the same `on_conflict` values.
+    """The statement that creates one row, or merges it into the one that has the same `on_conflict` values.
 
-    `on_conflict` names fields that are unique together; none is the primary key. Merging needs the right to update as well.
+    `on_conflict` names fields that are unique together; none is the primary key. Merging needs the right to update as
+    well.
     """
     plan = resolve_write(catalog, model, shape, actor, "create", given)
     writing = _Writing(catalog, plan, dialect)
