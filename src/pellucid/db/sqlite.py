@@ -29,7 +29,7 @@ import msgspec
 from pellucid.db.database import Rows, Script, Value
 from pellucid.db.sqlite_backup import backup
 from pellucid.db.sqlite_connection import SQLiteOptions, connect, locate
-from pellucid.db.sqlite_problems import busy, problem_of
+from pellucid.db.sqlite_problems import busy, closed, problem_of
 from pellucid.db.sqlite_readers import Readers, RowStream
 from pellucid.db.sqlite_writer import End, Job, Look, Session, Writer
 from pellucid.errors import DATABASE_UNAVAILABLE, Problem
@@ -195,7 +195,7 @@ class SQLite:
     async def ready(self) -> None:
         """Raise `Problem` unless the database can be read and takes writes."""
         if not self._writer.alive:
-            raise Problem(DATABASE_UNAVAILABLE, "the database is closed")
+            raise closed()
         rows = self.read("SELECT count(*) FROM sqlite_schema")
         if not isinstance(rows, list):
             await rows

@@ -26,7 +26,7 @@ from pellucid.errors import (
     Problem,
 )
 
-__all__ = ["busy", "problem_of", "too_long"]
+__all__ = ["busy", "closed", "problem_of", "too_long"]
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -68,6 +68,11 @@ def busy(message: str) -> Problem:
     return Problem(DATABASE_BUSY, message, hint="try again in a moment", headers=(("Retry-After", "1"),))
 
 
+def closed() -> Problem:
+    """503: the process is going down."""
+    return Problem(DATABASE_UNAVAILABLE, "the database is closed", headers=(("Retry-After", "1"),))
+
+
 def too_long(seconds: float, what: str = "the statement") -> Problem:
     """503: stopped by our own limit."""
     return Problem(
@@ -77,6 +82,8 @@ def too_long(seconds: float, what: str = "the statement") -> Problem:
 
 def problem_of(error: Exception, db: apsw.Connection | None = None, *, path: Path | None = None, limit: float = 0.0) -> Problem:
     """The problem that an error of SQLite's is for the caller; `limit` is the time limit that an interruption means."""
+    if isinstance(error, (apsw.ConnectionClosedError, apsw.CursorClosedError)):
+        return closed()
     result = getattr(error, "result", 0)
     extended = getattr(error, "extendedresult", 0)
     if result == apsw.SQLITE_CONSTRAINT:

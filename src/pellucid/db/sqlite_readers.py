@@ -19,7 +19,8 @@ import apsw
 
 from pellucid.db.database import Rows, Value
 from pellucid.db.sqlite_connection import SQLiteOptions, connect
-from pellucid.db.sqlite_problems import busy, problem_of, too_long
+from pellucid.db.sqlite_problems import busy, closed, problem_of, too_long
+from pellucid.errors import Problem
 from pellucid.spans import Trace
 
 __all__ = ["Reader", "Readers", "RowStream"]
@@ -58,7 +59,7 @@ class Reader:
         try:
             return self.db.execute(text, values)
         except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
-            raise problem_of(error, self.db, limit=self._limit) from error
+            raise self._problem(error) from error
 
     def some(self, cursor: apsw.Cursor, most: int | None = None) -> Rows:
         """The next rows of a statement: `most` of them, with time of their own, or all."""
@@ -67,8 +68,11 @@ class Reader:
         try:
             rows: Rows = list(islice(cursor, most))
         except apsw.Error as error:
-            raise problem_of(error, self.db, limit=self._limit) from error
+            raise self._problem(error) from error
         return rows
+
+    def _problem(self, error: Exception) -> Problem:
+        return closed() if self._stopped else problem_of(error, self.db, limit=self._limit)
 
     def plan(self, text: str, values: Sequence[Value]) -> list[str]:
         """EXPLAIN QUERY PLAN, a line a step, indented by depth."""
@@ -134,9 +138,12 @@ class Readers:
         self._threads: list[threading.Thread] = []
         self._readers: list[Reader] = []
         self._waiting = 0
+        self._closing = False
 
     def submit(self, function: Callable[[Reader], T]) -> asyncio.Future[T]:
         """Run `function` in a reader thread. Raises DATABASE_BUSY when too many wait."""
+        if self._closing:
+            raise closed()
         if self._waiting >= self._options.read_queue:
             raise busy(f"{self._waiting} long reads wait already")
         self._waiting += 1
@@ -148,6 +155,7 @@ class Readers:
 
     async def close(self) -> None:
         """Stop what runs, refuse what waits, end the threads."""
+        self._closing = True
         for reader in self._readers:
             reader.stop()
         for _ in self._threads:
@@ -170,6 +178,8 @@ class Readers:
                     if reader is None:
                         reader = Reader(self._path, self._options)
                         self._readers.append(reader)
+                    if self._closing:
+                        reader.stop()
                     work.outcome = work.function(reader)
                 except BaseException as error:
                     work.error = error

@@ -23,7 +23,7 @@ import apsw
 
 from pellucid.db.database import Command, Rows, Script, Value
 from pellucid.db.sqlite_connection import SQLiteOptions, connect
-from pellucid.db.sqlite_problems import busy, problem_of, too_long
+from pellucid.db.sqlite_problems import busy, closed, problem_of, too_long
 from pellucid.db.sqlite_references import broken_reference, dangling_reference
 from pellucid.errors import DATABASE_UNAVAILABLE, Problem
 from pellucid.spans import Trace
@@ -159,7 +159,7 @@ class Writer:
 
     def _admit(self) -> None:
         if not self._open:
-            raise Problem(DATABASE_UNAVAILABLE, "the database is closed")
+            raise closed()
         if self._waiting >= self._options.write_queue:
             raise busy(f"{self._waiting} writes wait already")
         self._waiting += 1
