@@ -32,8 +32,8 @@ AddValue = Callable[[str], int]
 
 UNSUPPORTED: Final[dict[str, str]] = {
     "fts": "ilike.*word*", "plfts": "ilike.*word*", "phfts": "ilike.*some words*", "wfts": "ilike.*word*",
-    "match": "like with * for any text", "imatch": "ilike with * for any text", "cs": "->key=eq.value on a JSON field, or an embed with !inner",
-    "cd": "in.(a,b)", "ov": "gte and lte on two fields", "sl": "lt on a field", "sr": "gt on a field",
+    "match": "like with * for any text", "imatch": "ilike with * for any text",
+    "cs": "->key=eq.value on a JSON field, or an embed with !inner", "cd": "in.(a,b)", "ov": "gte and lte on two fields", "sl": "lt on a field", "sr": "gt on a field",
     "nxr": "lte on a field", "nxl": "gte on a field", "adj": "eq on two fields",
 }  # fmt: skip
 """PostgREST's operators that only PostgreSQL has, and what serves instead on every database."""
@@ -44,6 +44,7 @@ IS_WORDS: Final = ("null", "not_null", "true", "false", "unknown")
 
 _WORD = re.compile(r"\w+")
 _KEY = re.compile(r"-?\w+")
+_FURTHER = re.compile(r"\.(\w+)\.")
 _BARE = re.compile(r"[^,)]*")
 _BARE_IN_BRACES = re.compile(r"[^,}]*")
 
@@ -336,13 +337,16 @@ def _unknown_operator(reader: Reader, column: str, op: str) -> Problem:
             f"{reader.where}: the operator '{op}' exists on PostgreSQL only and is not offered",
             hint=f"nearest: {UNSUPPORTED[op]}",
         )
-    hint = near(op, OPERATORS)
-    if reader.sees(".") and hint is None:
+    if (further := _FURTHER.match(reader.text, reader.at)) and further[1] in OPERATORS:
         hint = f"a condition on an embed is a parameter of its own: '{column}.{op}=…' or '{column}.or=(…)'"
+    elif not reader.sees("."):
+        hint = f"did you mean 'eq.{shorten(op)[1:-1]}'? A condition is column=operator.value"
+    else:
+        hint = near(op, OPERATORS) or f"the operators are {', '.join(OPERATORS)}"
     return Problem(
         UNKNOWN_OPERATOR,
         f"{reader.where}: '{shorten(op)[1:-1]}' is not an operator, at position {reader.at - len(op) + 1}",
-        hint=hint or f"write column=operator.value with one of {', '.join(OPERATORS)}",
+        hint=hint,
     )
 
 

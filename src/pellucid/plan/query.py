@@ -12,10 +12,18 @@ import msgspec
 __all__ = ["OPERATORS", "Compare", "Embed", "Exists", "Group", "Order", "Pick", "Query", "Shape"]
 
 OPERATORS: dict[str, str] = {
-    "eq": "equals", "neq": "differs from", "gt": "greater than", "gte": "greater than or equal", "lt": "less than",
-    "lte": "less than or equal", "like": "matches the pattern, * for any text", "ilike": "like, ignoring case", "in": "is one of (a,b,c)",
-    "is": "is null, not_null, true, false or unknown", "isdistinct": "differs from, null counted as a value",
-}  # fmt: skip
+    "eq": "equals",
+    "neq": "differs from",
+    "gt": "greater than",
+    "gte": "greater than or equal",
+    "lt": "less than",
+    "lte": "less than or equal",
+    "like": "matches the pattern, * for any text",
+    "ilike": "like, ignoring case",
+    "in": "is one of (a,b,c)",
+    "is": "is null, not_null, true, false or unknown",
+    "isdistinct": "differs from, null counted as a value",
+}
 """The operators that mean the same on every database, with what they say."""
 
 

@@ -267,7 +267,7 @@ class _Resolver:
         return self._catalog.models[relation.target]
 
     def _relation(self, model: ModelSpec, name: str, hint: str | None, way: str) -> RelationSpec:
-        """The relation that a name means: its own name, else the model or collection that it leads to; a hint decides between several."""
+        """The relation of this name, else the one to this model or collection; a hint decides between several."""
         found = [relation for relation in model.relations if relation.name == name]
         if not found or (hint is not None and not _fits(found[0], hint)):
             found = [relation for relation in model.relations if name in self._names(relation)]
