@@ -22,8 +22,11 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _OURS = frozenset(
-    {"connection", "content-length", "date", "keep-alive", "server", "traceresponse", "trailer", "transfer-encoding", "upgrade", "x-request-id"}
-)
+    {
+        "connection", "content-length", "date", "keep-alive", "server", "traceresponse", "trailer", "transfer-encoding",
+        "upgrade", "x-request-id",
+    }
+)  # fmt: skip
 _BODILESS = frozenset({204, 304, *range(100, 200)})
 _NOTHING: tuple[tuple[str, str], ...] = ()
 
@@ -41,7 +44,7 @@ def chunk(data: bytes) -> bytes:
 class Encoder:
     """Makes heads. One per worker: it keeps the first lines of each status, which change once a second with the date."""
 
-    __slots__ = ("_first", "_server", "_second")
+    __slots__ = ("_first", "_second", "_server")
 
     def __init__(self, server_name: str = "pellucid") -> None:
         self._server = server_name
@@ -56,7 +59,7 @@ class Encoder:
             self._second = second
             self._first.clear()
 
-    def whole(self, response: Response, body: bytes, id: str, trace_id: str, connection: str = "", head_only: bool = False) -> bytes:
+    def whole(self, response: Response, body: bytes, id: str, trace_id: str, connection: str, head_only: bool = False) -> bytes:
         """A whole response in one piece. `connection` is a header line with its CRLF, or nothing; `head_only` answers HEAD."""
         status = response.status
         first = self._first.get(status) or self._lines(status)

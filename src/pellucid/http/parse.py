@@ -18,6 +18,7 @@ keep its `Fields` for a later head whose block is byte for byte the same; only t
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import httptools
 import msgspec
@@ -35,17 +36,31 @@ from pellucid.errors import (
 )
 from pellucid.http.headers import Headers
 
-__all__ = ["ChunkedBody", "Fields", "Head", "Line", "bad_line", "parse_fields", "parse_head", "parse_line", "plain_target", "too_large", "with_authority"]
+__all__ = [
+    "ChunkedBody",
+    "Fields",
+    "Head",
+    "Line",
+    "bad_line",
+    "parse_fields",
+    "parse_head",
+    "parse_line",
+    "plain_target",
+    "too_large",
+    "with_authority",
+]
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-_LINE = re.compile(rb"(" + _TOKEN + rb"{1,32}) ([!-~]+) HTTP/([0-9])\.([0-9])").fullmatch
+_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([!-~]+) HTTP/([0-9]\.[0-9])\r\n").fullmatch
 # RFC 9110, section 5.5: a value is visible ASCII, blanks and obs-text; possessive, so that no input makes it slow.
 _BLOCK = re.compile(rb"(?:" + _TOKEN + rb"++:[\t -~\x80-\xff]*+\r\n)*+\r\n").fullmatch
 _NAME = re.compile(_TOKEN + rb"+").fullmatch
 _VALUE = re.compile(rb"[\t -~\x80-\xff]*").fullmatch
 _ABSOLUTE = re.compile(r"[hH][tT][tT][pP][sS]?://([^/?#]*)([/?][!-~]*)?").fullmatch
 # RFC 9110, section 7.2: uri-host [":" port]; a registered name, an IPv4 address, or an IP literal in brackets.
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?").fullmatch
+_HOST = re.compile(
+    rb"(?:\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?"
+).fullmatch
 _LENGTH = re.compile(rb"[0-9]{1,18}").fullmatch
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?").fullmatch
 
@@ -92,12 +107,12 @@ def parse_head(head: bytes, *, line_limit: int = 8192, count_limit: int = 100) -
     return Head(line, with_authority(line, fields))
 
 
-def plain_target(line: bytes) -> str | None:
+def plain_target(line: bytes, limit: int = 8192) -> str | None:
     """The target of the plainest request line (GET, origin form, HTTP/1.1, with its CRLF), else None.
 
     It accepts a part of what `parse_line` accepts, and reads it alike; whatever else it leaves to that.
     """
-    if line[:5] != b"GET /" or line[-11:] != b" HTTP/1.1\r\n":
+    if line[:5] != b"GET /" or line[-11:] != b" HTTP/1.1\r\n" or len(line) > limit:
         return None
     target = line[4:-11].decode("latin-1")
     # For ASCII, "printable" is exactly the visible characters and the blank: no control characters, no CR, no LF.
@@ -110,11 +125,10 @@ def parse_line(line: bytes, limit: int = 8192) -> Line:
     """Read a request line with its CRLF (RFC 9112, section 3)."""
     if len(line) > limit + 2:
         raise Problem(URI_TOO_LONG, f"The request line has {len(line) - 2} bytes", hint=f"At most {limit} are accepted")
-    found = _LINE(line, 0, len(line) - 2)
-    if found is None or line[-2:] != b"\r\n":
+    found = _LINE(line.decode("latin-1"))
+    if found is None:
         raise bad_line(line)
-    method, target, major, minor = (part.decode("ascii") for part in found.groups())
-    version = f"{major}.{minor}"
+    method, target, version = found.groups()
     if version not in ("1.1", "1.0"):
         raise Problem(VERSION_NOT_SUPPORTED, f"HTTP/{version} isn't spoken here", hint="Use HTTP/1.1")
     if method == "CONNECT":
@@ -214,7 +228,8 @@ def _body_length(version: str, own: dict[bytes, list[bytes]]) -> int | None:
         if version == "1.0":
             raise _bad("HTTP/1.0 has no Transfer-Encoding")
         if len(codings) > 1 or codings[0].lower() != b"chunked":
-            raise _bad(f"The Transfer-Encoding {shorten(b', '.join(codings).decode('latin-1'))} is unknown", hint="Only chunked is accepted")
+            named = shorten(b", ".join(codings).decode("latin-1"))
+            raise _bad(f"The Transfer-Encoding {named} is unknown", hint="Only chunked is accepted")
         return None
     if not lengths:
         return 0
@@ -230,7 +245,8 @@ def _expects_continue(version: str, values: list[bytes] | tuple[()]) -> bool:
     if not values or version == "1.0":
         return False
     if len(values) > 1 or values[0].lower() != b"100-continue":
-        raise Problem(EXPECTATION_FAILED, f"The expectation {shorten(values[0].decode('latin-1'))} is unknown", hint="100-continue is the only one")
+        named = shorten(values[0].decode("latin-1"))
+        raise Problem(EXPECTATION_FAILED, f"The expectation {named} is unknown", hint="100-continue is the only one")
     return True
 
 
@@ -247,21 +263,24 @@ class ChunkedBody:
     """Takes a chunked body apart (RFC 9112, section 7.1). Extensions and trailers are checked, bounded and dropped.
 
     `feed` returns the pieces found; once `rest` is not None the body has ended, and `rest` holds the bytes behind it.
+    `announced` is the size of all chunks so far, the one that is still coming included.
     """
 
-    __slots__ = ("_held", "_left", "_overhead", "_step", "rest")
+    __slots__ = ("_held", "_left", "_overhead", "_step", "announced", "rest")
 
     _SIZE_LINE = 256
     """Bytes that a chunk-size line may have, extensions included."""
     _OVERHEAD = 16_384
     """Bytes that all extensions and trailers of one body may have, so that a body of ten bytes cannot cost megabytes."""
-    _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:[ \t]*;[ \t]*" + _TOKEN + rb"+(?:=(?:" + _TOKEN + rb'+|"[\t !#-~\x80-\xff]*"))?)*)').fullmatch
+    _EXTENSION = rb"[ \t]*;[ \t]*" + _TOKEN + rb"+(?:=(?:" + _TOKEN + rb'+|"[\t !#-~\x80-\xff]*"))?'
+    _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:" + _EXTENSION + rb")*)").fullmatch
 
     def __init__(self) -> None:
         self._held = b""
         self._left = 0
         self._overhead = 0
-        self._step = self._size
+        self.announced = 0
+        self._step: Callable[[list[bytes]], bool] = self._size
         self.rest: bytes | None = None
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -296,6 +315,7 @@ class ChunkedBody:
             raise _bad(f"The chunk-size line {shorten(line.decode('latin-1'))} is not valid")
         self._spend(len(found[2]))
         self._left = int(found[1], 16)
+        self.announced += self._left
         self._step = self._data if self._left else self._trailer
         return True
 
@@ -335,7 +355,8 @@ class ChunkedBody:
     def _spend(self, size: int) -> None:
         self._overhead += size
         if self._overhead > self._OVERHEAD:
-            raise Problem(HEADERS_TOO_LARGE, "The chunk extensions and trailers are too large", hint=f"At most {self._OVERHEAD} bytes are accepted")
+            hint = f"At most {self._OVERHEAD} bytes are accepted"
+            raise Problem(HEADERS_TOO_LARGE, "The chunk extensions and trailers are too large", hint=hint)
 
 
 def too_large(limit: int) -> Problem:

@@ -66,6 +66,8 @@ class IncomingBody:
         else:
             for piece in self._chunked.feed(data):
                 self._keep(piece)
+            if self._chunked.announced > self._limit:
+                raise too_large(self._limit)
             rest = self._chunked.rest or b""
             self.ended = self._chunked.rest is not None
         if self.ended or self._pieces:

@@ -15,11 +15,12 @@ In: a state and an event. Out: the next state. It knows no socket and no bytes; 
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
+from math import inf
 
 import msgspec
 
-__all__ = ["TRANSITIONS", "Event", "Limits", "State", "after"]
+__all__ = ["TRANSITIONS", "Event", "Limits", "State", "after", "timeouts"]
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -51,8 +52,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Bodies up to this size reach the handler whole; longer ones as a stream."""
 
 
-class State(Enum):
-    """Where a connection stands."""
+class State(IntEnum):
+    """Where a connection stands. (An integer only because its hash costs a tenth of a plain Enum's.)"""
 
     IDLE = auto()
     HEAD = auto()
@@ -65,7 +66,7 @@ class State(Enum):
     CLOSED = auto()
 
 
-class Event(Enum):
+class Event(IntEnum):
     """What can happen to it."""
 
     BYTES = auto()
@@ -114,3 +115,18 @@ def after(state: State, event: Event) -> State:
         return TRANSITIONS[state, event]
     except KeyError:
         raise RuntimeError(f"a connection that is {state.name} cannot see {event.name}") from None
+
+
+def timeouts(limits: Limits) -> dict[State, float]:
+    """How long a connection may stay in each state. While the handler works, it is the handler who counts the time."""
+    return {
+        State.IDLE: limits.keepalive_timeout,
+        State.HEAD: limits.header_timeout,
+        State.BODY: limits.body_timeout,
+        State.HANDLING: inf,
+        State.STREAMING: inf,
+        State.DRAINING: limits.body_timeout,
+        State.FLUSHING: inf,
+        State.LINGERING: limits.linger_timeout,
+        State.CLOSED: inf,
+    }

@@ -97,9 +97,12 @@ def listen_unix(path: str | os.PathLike[str], mode: int = 0o660) -> socket.socke
         pass
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # Bound under a name of its own and then moved, so that the path never names a socket with the wrong mode.
-        made.bind(str(where))
-        where.chmod(mode)
+        # The mode at birth: changed afterwards, the socket would be open to everybody for a moment.
+        before = os.umask(0o777 & ~mode)
+        try:
+            made.bind(str(where))
+        finally:
+            os.umask(before)
         made.listen(_BACKLOG)
         made.setblocking(False)
     except OSError as error:
@@ -116,7 +119,7 @@ def _refuse_live(where: Path) -> None:
         except (ConnectionRefusedError, FileNotFoundError):
             return
         except OSError as error:
-            raise ListenError(f"{where} is a socket that cannot be asked whether it is in use: {error.strerror or error}") from None
+            raise ListenError(f"{where} cannot be asked whether it is in use: {error.strerror or error}") from None
     raise ListenError(f"{where} is in use: another process listens there. Stop it, or choose another path")
 
 
@@ -151,8 +154,8 @@ def tls_context(certificate: str | os.PathLike[str], key: str | os.PathLike[str]
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    for path in filter(None, (certificate, key)):
-        if not Path(path).is_file():
+    for path in (certificate, key):
+        if path is not None and not Path(path).is_file():
             raise ListenError(f"There is no file {os.fspath(path)} for TLS")
     try:
         context.load_cert_chain(certificate, key, password=_no_password)

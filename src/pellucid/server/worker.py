@@ -85,7 +85,17 @@ async def running(
     address = address_of(own[0], "http" if tls is None else "https")
     stop, ready = asyncio.Event(), asyncio.Event()
     task = asyncio.ensure_future(
-        serve(handler, own, stop=stop, limits=limits, observer=observer, tls=tls, grace=grace, on_error=on_error, on_ready=ready.set)
+        serve(
+            handler,
+            own,
+            stop=stop,
+            limits=limits,
+            observer=observer,
+            tls=tls,
+            grace=grace,
+            on_error=on_error,
+            on_ready=ready.set,
+        )
     )
     waiting = asyncio.ensure_future(ready.wait())
     await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
