@@ -151,11 +151,11 @@ async def _read_urlencoded(request: Request, kind: MediaType, limits: FormLimits
 
 async def _read_multipart(request: Request, kind: MediaType, limits: FormLimits) -> Form:
     reader = _MultipartReader(limits)
+    boundary = kind.parameters.get("boundary", "")
     try:
-        with PushMultipartParser(
-            kind.parameters.get("boundary", ""), max_segment_count=limits.fields + limits.files, strict=True
-        ) as parser:
-            async for chunk in request.chunks():
+        # Not in its strict mode: whether that takes an epilogue depends on where chunks end.
+        with PushMultipartParser(boundary, max_segment_count=limits.fields + limits.files) as parser:
+            async for chunk in _without_preamble(request.chunks(), boundary):
                 for event in parser.parse(chunk):
                     await reader.take(event)
     except ParserLimitReached as error:
@@ -168,6 +168,27 @@ async def _read_multipart(request: Request, kind: MediaType, limits: FormLimits)
         reader.form.close()
         raise
     return reader.form
+
+
+async def _without_preamble(chunks: AsyncIterator[bytes], boundary: str) -> AsyncIterator[bytes]:
+    """The chunks of a body that begins with its boundary; what may stand before it (RFC 2046, section 5.1.1) nobody sends.
+
+    Raises MultipartError. Whether the parser would take a preamble depends on where chunks end.
+    """
+    opening = f"--{boundary}\r\n".encode()
+    head: bytes | None = b""
+    async for chunk in chunks:
+        if head is None:
+            yield chunk
+            continue
+        head += chunk
+        if len(head) >= len(opening):
+            if not head.startswith((opening, opening[:-2] + b"--")):
+                break
+            yield head
+            head = None
+    if head is not None:
+        raise MultipartError("it does not begin with its boundary")
 
 
 class _MultipartReader:
@@ -202,6 +223,8 @@ class _MultipartReader:
 
     def _begin(self, segment: MultipartSegment) -> None:
         self._segment = segment
+        if not segment.name:
+            raise Problem(MALFORMED_BODY, "a part of the multipart body has no name")
         if segment.filename is None:
             if len(self.form.fields) >= self._limits.fields:
                 raise Problem(BODY_TOO_LARGE, f"a form may have {self._limits.fields} fields")

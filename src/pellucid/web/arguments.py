@@ -2,7 +2,7 @@
 
 In: an `EndpointSpec` once at start; then, per request, path values, query and body. Out: the keyword arguments, or a Problem
 (INVALID_PARAMETER, INVALID_BODY) that lists every bad part. msgspec converts, compiled at start; only after it has refused does
-`http/validate.explain` look for all reasons.
+`validation.explain` look for all reasons.
 """
 
 from __future__ import annotations
