@@ -26,7 +26,7 @@ from pellucid.errors import (
     Problem,
 )
 
-__all__ = ["busy", "closed", "problem_of", "too_long"]
+__all__ = ["busy", "closed", "is_reference", "problem_of", "too_long"]
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -34,7 +34,6 @@ _CONSTRAINTS: dict[int, Code] = {
     apsw.SQLITE_CONSTRAINT_UNIQUE: UNIQUE_VIOLATION,
     apsw.SQLITE_CONSTRAINT_PRIMARYKEY: UNIQUE_VIOLATION,
     apsw.SQLITE_CONSTRAINT_ROWID: UNIQUE_VIOLATION,
-    apsw.SQLITE_CONSTRAINT_FOREIGNKEY: FOREIGN_KEY_VIOLATION,
     apsw.SQLITE_CONSTRAINT_NOTNULL: NOT_NULL_VIOLATION,
     apsw.SQLITE_CONSTRAINT_CHECK: CHECK_VIOLATION,
     apsw.SQLITE_CONSTRAINT_DATATYPE: CHECK_VIOLATION,
@@ -101,12 +100,24 @@ def problem_of(error: Exception, db: apsw.Connection | None = None, *, path: Pat
     return Problem(INTERNAL, "the database could not run a statement")
 
 
+def is_reference(message: str) -> bool:
+    """Whether an error's message tells of a broken foreign key; its code does not say so where a reference restricts."""
+    return message.startswith("FOREIGN KEY")
+
+
 def _no_room(extended: int, db: apsw.Connection | None) -> bool:
     return extended == apsw.SQLITE_IOERR_SHMSIZE or (db is not None and db.system_errno in _NO_ROOM)
 
 
 def _constraint(extended: int, message: str) -> Problem:
+    if is_reference(message):
+        return Problem(FOREIGN_KEY_VIOLATION)
     code = _CONSTRAINTS.get(extended, CHECK_VIOLATION)
+    if found := _CHECK.search(message):
+        details: dict[str, object] = {"constraint": found["name"], "columns": []}
+        if named := _CHECK_NAME.fullmatch(found["name"]):
+            details |= {"table": named["table"], "columns": [named["column"]]}
+        return Problem(code, f"the rule {found['name']} does not hold", details=details)
     if found := _COLUMNS.search(message):
         pairs = [part.split(".", 1) for part in found["columns"].split(", ")]
         table, columns = pairs[0][0], [column for _, column in pairs]
@@ -123,11 +134,6 @@ def _constraint(extended: int, message: str) -> Problem:
             f"{found['table']}.{found['column']} takes {found['wanted']}, not {found['given']}",
             details={"table": found["table"], "columns": [found["column"]]},
         )
-    if found := _CHECK.search(message):
-        details: dict[str, object] = {"constraint": found["name"], "columns": []}
-        if named := _CHECK_NAME.fullmatch(found["name"]):
-            details |= {"table": named["table"], "columns": [named["column"]]}
-        return Problem(code, f"the rule {found['name']} does not hold", details=details)
     if extended == apsw.SQLITE_CONSTRAINT_TRIGGER:
         return Problem(code, message.partition(": ")[2] or message)  # the text that the trigger gave to RAISE
     return Problem(code)

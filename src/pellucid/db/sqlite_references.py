@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import apsw
 import msgspec
 
-from pellucid.db.database import Command
+from pellucid.db.database import Command, Value
 from pellucid.errors import FOREIGN_KEY_VIOLATION, Problem
 
 __all__ = ["broken_reference", "dangling_reference"]
@@ -37,6 +37,7 @@ class Reference(msgspec.Struct, frozen=True):
     parent: str
     columns: tuple[str, ...]
     targets: tuple[str, ...]
+    restricts: bool
 
     def dangles(self, db: apsw.Connection, rowid: int | None = None) -> bool:
         """Whether this row of the child, or any, points to nothing."""
@@ -49,6 +50,14 @@ class Reference(msgspec.Struct, frozen=True):
             f"AND NOT EXISTS (SELECT 1 FROM {_quote(self.parent)} AS p WHERE {same}) LIMIT 1"
         )
         return bool(db.execute(text, () if rowid is None else (rowid,)).fetchall())
+
+    def points_to(self, db: apsw.Connection, values: Sequence[Value]) -> bool:
+        """Whether a row of the child has one of these values."""
+        if len(self.columns) != 1 or not values:
+            return False
+        marks = ", ".join("?" for _ in values)
+        text = f"SELECT 1 FROM {_quote(self.child)} WHERE {_quote(self.columns[0])} IN ({marks}) LIMIT 1"  # noqa: S608 - as above
+        return bool(db.execute(text, values).fetchall())
 
     def problem(self, kind: str, row: int | None = None) -> Problem:
         """What to tell the caller."""
@@ -69,9 +78,9 @@ def broken_reference(db: apsw.Connection, command: Command, limit: Callable[[flo
         db.execute("SAVEPOINT probe")
         db.pragma("defer_foreign_keys", True)
         try:
-            changes, removed = _repeat(db, command)
+            changes, removed, refused = _repeat(db, command)
             limit(time.monotonic() + _PATIENCE)
-            problem = _missing(db, changes) or _needed(db, removed or _target(command.text))
+            problem = _missing(db, changes) or _needed(db, command, removed or _target(command.text), refused)
         finally:
             limit(float("inf"))
             db.execute("ROLLBACK TO probe")
@@ -97,8 +106,9 @@ def dangling_reference(db: apsw.Connection, limit: Callable[[float], None]) -> P
     return Problem(FOREIGN_KEY_VIOLATION)
 
 
-def _repeat(db: apsw.Connection, command: Command) -> tuple[list[Change], str | None]:
-    """The rows that the command writes, and the table that it takes rows from."""
+def _repeat(db: apsw.Connection, command: Command) -> tuple[list[Change], str | None, bool]:
+    """The rows that the command writes, the table that it takes rows from, and whether it was refused again."""
+    refused = False
     changes: list[Change] = []
     removed: list[str] = []
     row: int | None = None
@@ -120,11 +130,11 @@ def _repeat(db: apsw.Connection, command: Command) -> tuple[list[Change], str | 
                 db.execute(command.text, values).fetchall()
                 if db.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:
                     break
-    except apsw.ConstraintError:  # ON DELETE RESTRICT does not wait
-        pass
+    except apsw.ConstraintError:  # ON DELETE RESTRICT does not wait for the commit
+        refused = True
     finally:
         db.set_update_hook(None)
-    return changes, removed[0] if removed else None
+    return changes, removed[0] if removed else None, refused
 
 
 def _missing(db: apsw.Connection, changes: list[Change]) -> Problem | None:
@@ -136,15 +146,20 @@ def _missing(db: apsw.Connection, changes: list[Change]) -> Problem | None:
     return None
 
 
-def _needed(db: apsw.Connection, table: str | None) -> Problem | None:
-    """Who still points to a row of `table`: the only one that may, or the one that now points to nothing."""
+def _needed(db: apsw.Connection, command: Command, table: str | None, refused: bool) -> Problem | None:
+    """Who still points to the rows of `table` that the command takes away.
+
+    Where they could be taken away in the probe, someone points to nothing now. Where a reference restricts, they could not: then it is the
+    only reference that does, or the one that points to a value which the command was given.
+    """
     candidates = [reference for _, reference in _references(db) if reference.parent == table]
-    if len(candidates) == 1:
-        return candidates[0].problem("needed")
-    for reference in candidates:
-        if reference.dangles(db):
-            return reference.problem("needed")
-    return None
+    if not refused:
+        found = next((reference for reference in candidates if reference.dangles(db)), None)
+    else:
+        candidates = [reference for reference in candidates if reference.restricts]
+        found = candidates[0] if len(candidates) == 1 else None
+        found = found or next((reference for reference in candidates if reference.points_to(db, command.values)), None)
+    return found.problem("needed") if found else None
 
 
 def _target(text: str) -> str | None:
@@ -155,15 +170,16 @@ def _target(text: str) -> str | None:
 def _references(db: apsw.Connection) -> Iterator[tuple[int, Reference]]:
     """Every foreign key with its number in its table."""
     rows = db.execute(
-        'SELECT t.name, f.id, f."table", f."from", f."to" FROM sqlite_schema AS t, pragma_foreign_key_list(t.name) AS f '
+        'SELECT t.name, f.id, f."table", f."from", f."to", f.on_delete FROM sqlite_schema AS t, pragma_foreign_key_list(t.name) AS f '
         "WHERE t.type = 'table' ORDER BY t.name, f.id, f.seq"
     ).fetchall()
-    keys: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
-    for child, number, parent, column, target in rows:
+    keys: dict[tuple[str, int, str, bool], list[tuple[str, str]]] = {}
+    for child, number, parent, column, target, action in rows:
         pair = (str(column), str(target or _primary_key(db, str(parent))))
-        keys.setdefault((str(child), int(number or 0), str(parent)), []).append(pair)
-    for (child, number, parent), pairs in keys.items():
-        yield number, Reference(child, parent, tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs))
+        keys.setdefault((str(child), int(number or 0), str(parent), action == "RESTRICT"), []).append(pair)
+    for (child, number, parent, restricts), pairs in keys.items():
+        columns, targets = zip(*pairs, strict=True)
+        yield number, Reference(child, parent, columns, targets, restricts)
 
 
 def _primary_key(db: apsw.Connection, table: str) -> str:

@@ -23,7 +23,7 @@ import apsw
 
 from pellucid.db.database import Command, Rows, Script, Value
 from pellucid.db.sqlite_connection import SQLiteOptions, connect
-from pellucid.db.sqlite_problems import busy, closed, problem_of, too_long
+from pellucid.db.sqlite_problems import busy, closed, is_reference, problem_of, too_long
 from pellucid.db.sqlite_references import broken_reference, dangling_reference
 from pellucid.errors import DATABASE_UNAVAILABLE, Problem
 from pellucid.spans import Trace
@@ -287,10 +287,7 @@ class Writer:
         self._until = time.monotonic() + self._options.statement_timeout
         try:
             if command.many is not None:
-                before = db.total_changes()
-                for _ in self._cursor.executemany(text, command.many):
-                    pass
-                return [(db.total_changes() - before,)]
+                return self._perform_many(text, command.many)
             gives_rows = self._returning.get(text)
             if gives_rows is None:
                 rows: Rows = self._watched.execute(text, values).fetchall()
@@ -301,10 +298,26 @@ class Writer:
             else:
                 rows = self._cursor.execute(text, values).fetchall()
         except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
-            if getattr(error, "extendedresult", 0) == apsw.SQLITE_CONSTRAINT_FOREIGNKEY and db.in_transaction:
+            if is_reference(str(error)) and db.in_transaction:
                 raise broken_reference(db, command, self._limit) from error
             raise problem_of(error, db, limit=self._options.statement_timeout) from error
         return rows if gives_rows else [(db.changes(),)]
+
+    def _perform_many(self, text: str, many: Sequence[Sequence[Value]]) -> Rows:
+        """All of them or, like a single statement, none."""
+        db = self._db
+        before = db.total_changes()
+        self._cursor.execute("SAVEPOINT many")
+        try:
+            for _ in self._cursor.executemany(text, many):
+                pass
+        except BaseException:
+            if db.in_transaction:
+                self._cursor.execute("ROLLBACK TO many")
+                self._cursor.execute("RELEASE many")
+            raise
+        self._cursor.execute("RELEASE many")
+        return [(db.total_changes() - before,)]
 
     def _host(self, session: Session) -> None:
         """Serve a session's steps until it ends, its time is over, or its transaction is lost."""
