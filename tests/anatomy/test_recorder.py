@@ -134,7 +134,9 @@ def test_a_request_is_told_whole() -> None:
         "response": {"headers": [("content-type", "application/json"), ("location", "/api/cities/1")], "body_bytes": 10},
     }  # fmt: skip
     assert find(recorder, "a" * 32)["id"] == id
+    assert find(recorder, id[-6:])["id"] == id
     assert asyncio.run(recorder.find("none")) is None
+    assert asyncio.run(recorder.find("")) is None
 
 
 def test_no_secret_is_left_in_memory_once_the_request_is_gone() -> None:

@@ -20,7 +20,7 @@ from pellucid.anatomy.redact import REDACTED, Pairs, redact_fields, redact_heade
 from pellucid.http.messages import Request, Response
 from pellucid.spans import Span, Trace, now
 
-__all__ = ["Explain", "Recorder", "Which", "server_timing"]
+__all__ = ["Explain", "Recorder", "Which", "is_quiet", "server_timing"]
 
 Explain = Callable[[str], Awaitable[list[str]]]
 """The plan of a statement, a line a step; asked at most once per text."""
@@ -63,7 +63,7 @@ class Recorder:
         """Record one request. `finished` is the instant of its last byte in nanoseconds."""
         trace = request.trace
         target = request.target
-        if trace is None or (target[:3] in _QUIET and _is_quiet(request.path)):
+        if trace is None or (target[:3] in _QUIET and is_quiet(request.path)):
             return
         headers = request.headers
         fields = response.headers
@@ -122,10 +122,10 @@ class Recorder:
         return [_summary(record, clock) for record in self._records(which)[: max(limit, 0)]]
 
     async def find(self, id: str) -> dict[str, object] | None:
-        """One recorded request whole, by its request id or trace id: spans with SQL and plans, fields, sizes."""
+        """One recorded request whole, by its request id, the end of it (six digits or more), or its trace id."""
         for which in ("latest", "failed", "slowest"):
             for record in self._records(which):
-                if id == record[0] or id == record[1].id:
+                if id == record[1].id or (len(id) >= 6 and record[0].endswith(id)):
                     return await self._whole(record)
         return None
 
@@ -248,5 +248,6 @@ def _plain(detail: object) -> object:
             return str(detail)
 
 
-def _is_quiet(path: str) -> bool:
+def is_quiet(path: str) -> bool:
+    """Whether nobody wants to see requests for this path: health checks, and the anatomy's own."""
     return path in _QUIET_PATHS or path.startswith(_QUIET_FOLDER)

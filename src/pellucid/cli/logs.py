@@ -19,13 +19,14 @@ from typing import TextIO
 
 import msgspec
 
+from pellucid.anatomy.recorder import is_quiet
 from pellucid.anatomy.redact import redact_target
 from pellucid.cli.line import BOLD, GREY, RED, YELLOW, Facts, request_line, style
-from pellucid.http.messages import Observer, Request, Response
+from pellucid.http.messages import Request, Response
 from pellucid.settings import Settings
 from pellucid.spans import Trace
 
-__all__ = ["ACCESS", "AccessLog", "JsonFormatter", "PrettyFormatter", "access_log", "configure", "wants_colour"]
+__all__ = ["ACCESS", "AccessLog", "JsonFormatter", "PrettyFormatter", "configure", "wants_colour"]
 
 ACCESS = "pellucid.access"
 _FACTS = "pellucid_request"
@@ -45,11 +46,6 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     # asyncio's debug line about its selector is noise at any level.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.captureWarnings(True)
-
-
-def access_log(settings: Settings) -> Observer:
-    """The observer that logs requests: all of them where the settings say so, else the slow and the failed ones."""
-    return AccessLog(settings)
 
 
 def wants_colour(stream: TextIO, environ: Mapping[str, str] | None = None) -> bool:
@@ -75,7 +71,7 @@ class AccessLog:
         trace, status = request.trace, response.status
         duration = None if trace is None else finished - trace.started
         slow = duration is not None and duration >= self._slow_ns
-        if not (self._all or slow or status >= 500):
+        if not (self._all or slow or status >= 500) or (status < 500 and is_quiet(request.path)):
             return
         level = logging.ERROR if status >= 500 else logging.WARNING if slow and not self._all else logging.INFO
         if not self._logger.isEnabledFor(level):
