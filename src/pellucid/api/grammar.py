@@ -44,6 +44,7 @@ IS_WORDS: Final = ("null", "not_null", "true", "false", "unknown")
 
 _WORD = re.compile(r"\w+")
 _KEY = re.compile(r"-?\w+")
+_NO_NAME = re.compile(r'[\x00-\x1f"\\]')
 _FURTHER = re.compile(r"\.(\w+)\.")
 _BARE = re.compile(r"[^,)]*")
 _BARE_IN_BRACES = re.compile(r"[^,}]*")
@@ -160,14 +161,21 @@ class Reader:
 
     def name(self, expected: str = "a name") -> str:
         """A field's or a relation's name, plain or in double quotes."""
-        return self.quoted() if self.sees('"') else self.pattern(_WORD, expected)
+        return self._quoted_name() if self.sees('"') else self.pattern(_WORD, expected)
+
+    def _quoted_name(self) -> str:
+        began, name = self.at, self.quoted()
+        if not name or _NO_NAME.search(name):
+            self.at = began
+            raise self.fail("a name without quotes, backslashes and control characters in it")
+        return name
 
     def path(self) -> tuple[tuple[str, ...], bool]:
         """A path into JSON, perhaps empty, and whether it ends in `->>` (as text)."""
         steps: list[str] = []
         while self.take("->"):
             text = self.take(">")
-            steps.append(self.quoted() if self.sees('"') else self.pattern(_KEY, "a key or an index"))
+            steps.append(self._quoted_name() if self.sees('"') else self.pattern(_KEY, "a key or an index"))
             if text:
                 if self.sees("->"):
                     raise self.fail("the end of the path, since '->>' comes last")

@@ -104,7 +104,7 @@ class Words:
         if not places:
             return sa.cast(value, sa.Text)
         scale = number(10**places)
-        whole = sa.cast((value - value % scale).op("/")(scale), sa.BigInteger)
+        whole = sa.cast((value - value % scale).op("/", precedence=8)(scale), sa.BigInteger)
         part = sa.func.substr(sa.cast(scale + sa.func.abs(value % scale), sa.Text), number(2), type_=sa.Text)
         sign = sa.case((value < number(0), quoted("-")), else_=quoted(""))
         return sign.concat(sa.cast(sa.func.abs(whole), sa.Text)).concat(quoted(".")).concat(part)
@@ -112,9 +112,9 @@ class Words:
     def duration_text(self, value: Expression) -> Expression:
         """Microseconds as ISO 8601, in the form that msgspec writes: `P1DT90.5S`."""
         day, second = number(86_400_000_000), number(1_000_000)
-        days = sa.cast(sa.func.abs((value - value % day).op("/")(day)), sa.BigInteger)
+        days = sa.cast(sa.func.abs((value - value % day).op("/", precedence=8)(day)), sa.BigInteger)
         rest = sa.func.abs(value % day)
-        seconds = sa.cast((rest - rest % second).op("/")(second), sa.BigInteger)
+        seconds = sa.cast((rest - rest % second).op("/", precedence=8)(second), sa.BigInteger)
         micros = sa.func.rtrim(sa.func.substr(sa.cast(second + rest % second, sa.Text), number(2)), quoted("0"), type_=sa.Text)
         text = (
             sa.case((value < number(0), quoted("-P")), else_=quoted("P"))
@@ -148,19 +148,23 @@ class Words:
                 case _:
                     return sa.cast(value, sa.Text)
         if kind is Kind.DECIMAL:
-            value = value.op("/")(number(f"{10**field.places}.0"))
+            value = value.op("/", precedence=8)(number(f"{10**field.places}.0"))
         if to is Kind.INT:
             return sa.cast(sa.func.round(value) if kind in (Kind.FLOAT, Kind.DECIMAL) else value, sa.BigInteger)
-        return sa.cast(value, sa.Double)
+        # MariaDB casts to no float; a product with one is one.
+        return value * number("1e0") if self.dialect == "mariadb" else sa.cast(value, sa.Double)
 
     # JSON read in SQL -----------------------------------------------------------------------------------------------
 
     def json_path(self, value: Expression, path: Sequence[str], *, show: bool, text: bool) -> Expression:
-        """What lies at a path: as JSON text (`show`), as text, or as a value to compare and sort by."""
+        """What lies at a path: as JSON text (`show`), as text, or as a value to compare and sort by.
+
+        Keys have no quotes and no backslashes in them: `api/grammar.py` refuses those.
+        """
         if self.dialect == "postgresql":
             keys = sa.func.json_extract_path if not text else sa.func.json_extract_path_text
             return keys(sa.cast(value, sa.JSON), *[self._constant(key) for key in path], type_=sa.Text)
-        steps = "".join(f"[{_from_end(key)}]" if _INDEX.fullmatch(key) else '."' + key.replace('"', "") + '"' for key in path)
+        steps = "".join(f"[{_from_end(key)}]" if _INDEX.fullmatch(key) else '."' + key + '"' for key in path)
         where = self._constant("$" + steps)
         if self.dialect == "sqlite":
             found: Expression = value.op("->" if show and not text else "->>")(where)
