@@ -13,17 +13,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pellucid.anatomy.recorder import Recorder
+from pellucid.anatomy.recorder import Recorder, server_timing
 from pellucid.api.call import Call
-from pellucid.api.data import Data, Trusted
-from pellucid.api.hooks import Action, Hook, Hooks, Phase
+from pellucid.api.data import Data, Trusted, encode_value
+from pellucid.api.hooks import Action, Hook, Hooks
 from pellucid.api.inside import Anatomy, inside_routes
-from pellucid.api.openapi import document
-from pellucid.api.rest import rest_routes
+from pellucid.api.idempotency import Idempotency
+from pellucid.api.rest_routes import rest_routes
 from pellucid.db.database import Database
-from pellucid.db.sqlite import SQLite, SQLiteOptions
+from pellucid.db.sqlite import SQLite
+from pellucid.db.sqlite_connection import SQLiteOptions
 from pellucid.errors import DATABASE_UNAVAILABLE, Problem
-from pellucid.http.messages import Request
+from pellucid.http.messages import Handler, Observer, Request, Response
 from pellucid.resource.resource import Resources
 from pellucid.schema.catalog import catalog
 from pellucid.schema.model import Model
@@ -31,11 +32,11 @@ from pellucid.schema.rules import NOBODY, Actor
 from pellucid.settings import Settings, load
 from pellucid.web.asgi import Receive, Scope, Send, serve_http, serve_lifespan
 from pellucid.web.compress import Compress
-from pellucid.web.cors import Cors
+from pellucid.web.cors import Cors, CorsStep
 from pellucid.web.endpoint import EndpointSpec, compile_endpoint
 from pellucid.web.pipeline import Step, compose
 from pellucid.web.router import Route, Router
-from pellucid.web.static import Static
+from pellucid.web.static import StaticFiles
 from pellucid.web.templates import Templates
 from pellucid.web.threads import Threads
 
@@ -87,9 +88,9 @@ class App:
         self.templates = None if templates is None else self.folder / templates
         self.steps = tuple(steps)
         self.hooks = Hooks()
-        self._endpoints: list[_Declared] = []
-        self._starting: list[Callable[[Data], Awaitable[None]]] = []
-        self._stopping: list[Callable[[Data], Awaitable[None]]] = []
+        self.declared: list[_Declared] = []
+        self.starting: list[Callable[[Data], Awaitable[None]]] = []
+        self.stopping: list[Callable[[Data], Awaitable[None]]] = []
         self._asgi: Backend | None = None
 
     # Declaring
@@ -116,7 +117,7 @@ class App:
 
     def _endpoint(self, method: Method, pattern: str, options: dict[str, Any]) -> Callable[[F], F]:
         def declare(function: F) -> F:
-            self._endpoints.append(_Declared(method, pattern, function, options))
+            self.declared.append(_Declared(method, pattern, function, options))
             return function
 
         return declare
@@ -131,12 +132,12 @@ class App:
 
     def on_start(self, function: Callable[[Data], Awaitable[None]]) -> Callable[[Data], Awaitable[None]]:
         """Run `async def function(data)` in each worker before it takes requests."""
-        self._starting.append(function)
+        self.starting.append(function)
         return function
 
     def on_stop(self, function: Callable[[Data], Awaitable[None]]) -> Callable[[Data], Awaitable[None]]:
         """Run `async def function(data)` in each worker after its last request."""
-        self._stopping.append(function)
+        self.stopping.append(function)
         return function
 
     # Running
@@ -160,19 +161,160 @@ class App:
 
 
 class Backend:
-    """A running App: `handler` and `observer` are for the server, `start` and `stop` around them."""
+    """An App with its settings: `handler` and `observer` are for the server, `start` and `stop` go around them."""
 
     def __init__(self, app: App, settings: Settings) -> None:
         self.app = app
         self.settings = settings
         self.database: Database | None = None
         self.recorder = Recorder(settings.anatomy_keep, explain=self._explain) if settings.anatomy == "on" else None
-        self.handler: Any = _not_started
+        self.handler: Handler = _not_started
         self.routes: tuple[Route, ...] = ()
+        self.endpoints: tuple[EndpointSpec, ...] = ()
+        self._once = Idempotency(settings.idempotency_hours)
         self._data: Data | None = None
-        self._threads: Threads | None = None
 
     @property
-    def observer(self) -> Recorder | None:
+    def observer(self) -> Observer | None:
         """What is told of each finished request; None where nobody watches."""
         return self.recorder
+
+    async def start(self) -> None:
+        """Open the database and put everything together; a second call does nothing. Raises DATABASE_UNAVAILABLE, RouteError."""
+        if self.database is not None:
+            return
+        database = await open_database(self.settings)
+        self.database = database
+        await self._once.prepare(database)
+        trusted = Trusted(self.app.catalog, database)
+        self._data = Data(trusted, database)
+        self.handler = self._compose(database, trusted)
+        for function in self.app.starting:
+            await function(self._data)
+
+    async def stop(self) -> None:
+        """Run what the App wants run at the end, then close the database: every acknowledged write is on disk already."""
+        if self.database is None or self._data is None:
+            return
+        for function in self.app.stopping:
+            await function(self._data)
+        database, self.database = self.database, None
+        self.handler = _not_started
+        await database.close()
+
+    def _compose(self, database: Database, trusted: Trusted) -> Handler:
+        """The order in which a request meets things is written down here."""
+        app, settings = self.app, self.settings
+        resources = Resources(app.catalog, database, settings.max_rows)
+        make_call = call_maker(trusted, database)
+        routes = [
+            *rest_routes(
+                resources, database, who=nobody_yet, hooks=app.hooks, trusted=trusted, make_call=make_call, once=self._once
+            ),
+            *self._user_routes(make_call),
+            *inside_routes(database.ready, self._describe, self._anatomy()),
+        ]
+        files = None if app.static is None else StaticFiles(app.static, dev=settings.mode == "dev")
+        router = Router(routes, fallback=files, hints=settings.mode == "dev")
+        self.routes = router.routes()
+        steps: list[Step] = []
+        if self.recorder is not None and settings.mode == "dev":
+            steps.append(show_timing)
+        if settings.cors_origins:
+            steps.append(CorsStep(Cors(settings.cors_origins)))
+        steps.extend(app.steps)
+        return compose(router, steps, Compress(least=settings.compress_min_bytes), log_error)
+
+    def _user_routes(self, make_call: Callable[[Request], Call]) -> list[Route]:
+        settings = self.settings
+        threads = Threads(settings.threads)
+        templates = None if self.app.templates is None else Templates(self.app.templates, reload=settings.mode == "dev")
+        routes: list[Route] = []
+        specs: list[EndpointSpec] = []
+        for declared in self.app.declared:
+            endpoint, spec = compile_endpoint(
+                declared.function,
+                declared.method,
+                declared.pattern,
+                call_type=Call,
+                make_call=make_call,
+                threads=threads,
+                templates=templates,
+                encode=encode_value,
+                **declared.options,
+            )
+            routes.append(Route(declared.method, declared.pattern, endpoint, spec.name))
+            specs.append(spec)
+        self.endpoints = tuple(specs)
+        return routes
+
+    def _describe(self) -> bytes:
+        # Written once, when first asked for; its import would slow down every start.
+        from pellucid.api.openapi import openapi_document
+
+        return openapi_document(self.app.catalog, self.endpoints, title=self.app.title, version=self.app.version)
+
+    def _anatomy(self) -> Anatomy | None:
+        """Who may look: under `dev` anybody who can reach the server, which listens on this machine only."""
+        if self.recorder is None or self.settings.mode != "dev":
+            return None
+        return Anatomy(self.recorder.recent, self.recorder.find)
+
+    async def _explain(self, text: str) -> list[str]:
+        return [] if self.database is None else await self.database.explain(text)
+
+
+async def open_database(settings: Settings) -> Database:
+    """The engine that the setting `database` names: one row per URL scheme. Raises DATABASE_UNAVAILABLE."""
+    scheme, separator, _ = settings.database.partition("://")
+    if separator and scheme != "sqlite":
+        raise Problem(DATABASE_UNAVAILABLE, f"there is no engine for {scheme}://", hint="sqlite:///file.db, or a plain path")
+    options = SQLiteOptions(
+        busy_timeout=settings.busy_timeout,
+        statement_timeout=settings.statement_timeout,
+        inline_budget=settings.inline_read_budget_ms / 1000,
+        readers=settings.readers,
+        write_queue=settings.write_queue,
+    )
+    return await SQLite.open(settings.database, options)
+
+
+def call_maker(trusted: Trusted, database: Database) -> Callable[[Request], Call]:
+    """What makes the Call of a request."""
+
+    def make_call(request: Request) -> Call:
+        return Call(request, Data(trusted, database, request.trace), nobody_yet(request))
+
+    return make_call
+
+
+def nobody_yet(_: Request) -> Actor:
+    """Who asks. There are no accounts yet, so nobody does: only rules that let anyone in say yes."""
+    return NOBODY
+
+
+def show_timing(request: Request, next: Handler) -> Response | Awaitable[Response]:
+    """Add `Server-Timing` to every answer, for the browser's network panel."""
+    answer = next(request)
+    if isinstance(answer, Response):
+        return _timed(request, answer)
+    return _timed_later(request, answer)
+
+
+async def _timed_later(request: Request, waiting: Awaitable[Response]) -> Response:
+    return _timed(request, await waiting)
+
+
+def _timed(request: Request, response: Response) -> Response:
+    if request.trace is not None:
+        response.headers.append(("server-timing", server_timing(request.trace)))
+    return response
+
+
+def log_error(request: Request, error: BaseException) -> None:
+    """Log an exception that is a bug, with the id that its answer carries."""
+    _log.error("%s %s failed: %r", request.method, request.path, error, exc_info=error, extra={"request_id": request.id})
+
+
+def _not_started(_: Request) -> Response:
+    raise RuntimeError("the backend has not been started")

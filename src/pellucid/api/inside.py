@@ -6,7 +6,7 @@ In: functions that tell. Out: routes. It draws nothing and keeps nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, cast
+from typing import Final, Literal, cast
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -20,10 +20,12 @@ __all__ = ["Anatomy", "inside_routes"]
 JSON: Final = b"content-type: application/json\r\ncache-control: no-store\r\n"
 OPENAPI: Final = b"content-type: application/vnd.oai.openapi+json;version=3.1\r\ncache-control: no-cache\r\n"
 
-_ORDERS: Final = ("latest", "slowest", "failed")
-
-Recent = Callable[[str, int], list[dict[str, object]]]
+Order = Literal["latest", "slowest", "failed"]
+Recent = Callable[[Order, int], list[dict[str, object]]]
 Find = Callable[[str], Awaitable[Mapping[str, object] | None]]
+
+
+_ORDERS: Final[tuple[Order, ...]] = ("latest", "slowest", "failed")
 
 
 class Anatomy(msgspec.Struct, frozen=True):

@@ -74,9 +74,9 @@ class Reads:
         if trace is not None:
             trace.mark("lookup")
         rows = self._read(warm.reading.text, warm.template.bind(texts, actor.id), trace)
-        if rows.__class__ is list:
-            return self._answer_one(request, asked, warm, values[0], rows)  # type: ignore[arg-type]
-        return self._later_one(request, asked, warm, values[0], rows)  # type: ignore[arg-type]
+        if isinstance(rows, list):
+            return self._answer_one(request, asked, warm, values[0], rows)
+        return self._later_one(request, asked, warm, values[0], rows)
 
     async def _later_one(self, request: Request, asked: Asked, warm: Warm, key: str, rows: Awaitable[Rows]) -> Response:
         return self._answer_one(request, asked, warm, key, await rows)
@@ -113,8 +113,8 @@ class Reads:
         if trace is not None:
             trace.mark("lookup")
         rows = self._read(warm.reading.text, parameters, trace)
-        if rows.__class__ is list and not (asked.count and not rows):
-            return self._answer_many(request, asked, warm, texts, rows, None)  # type: ignore[arg-type]
+        if isinstance(rows, list) and not (asked.count and not rows):
+            return self._answer_many(request, asked, warm, texts, rows, None)
         return self._later_many(request, asked, warm, texts, actor, rows)
 
     async def _later_many(

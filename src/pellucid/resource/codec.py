@@ -65,22 +65,18 @@ class Codec:
         )
         self._convert = tuple((at, convert) for at, column in enumerate(columns) if (convert := _conversion(column)))
         self._width = len(columns) if hidden else None
-        if not self._convert and not hidden:
-            self.one = self._one_plain
-            self.many = self._many_plain
-
-    def _one_plain(self, row: Row) -> bytes:
-        return _encode(self._struct(*row))
-
-    def _many_plain(self, rows: Iterable[Row]) -> bytes:
-        return _encode(list(starmap(self._struct, rows)))
+        self._plain = not self._convert and not hidden
 
     def one(self, row: Row) -> bytes:
         """One row as a JSON object."""
+        if self._plain:
+            return _encode(self._struct(*row))
         return _encode(self._make(row))
 
     def many(self, rows: Iterable[Row]) -> bytes:
         """Rows as a JSON array."""
+        if self._plain:
+            return _encode(list(starmap(self._struct, rows)))
         make = self._make
         return _encode([make(row) for row in rows])
 

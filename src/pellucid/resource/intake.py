@@ -16,13 +16,14 @@ from typing import Annotated, Any, Final, cast
 import msgspec
 
 from pellucid.db.database import Value
-from pellucid.errors import INVALID_BODY, MALFORMED_BODY, FieldError, Problem, near, shorten
+from pellucid.errors import BAD_FILTER_VALUE, INVALID_BODY, MALFORMED_BODY, FieldError, Problem, near, shorten
+from pellucid.schema.model import make_uuid7
 from pellucid.schema.rules import NOBODY, Actor
 from pellucid.schema.spec import Default, FieldSpec, Kind, ModelSpec
 from pellucid.schema.types import parse_text, to_storage
 from pellucid.validation import explain
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "New"]
 
 UNSET: Final = msgspec.UNSET
 INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
@@ -36,6 +37,9 @@ _NATIVE: dict[Kind, frozenset[str]] = {
 }
 
 Fix = Callable[[Any, Actor], Value]
+
+New = tuple[Sequence[Value], tuple[str, ...]]
+"""A row to be: its values in the order of `Intake.columns`, and which fields with a write rule of their own the caller named."""
 
 
 def wire_type(field: FieldSpec) -> object:
@@ -77,6 +81,9 @@ class Intake:
             for check in field.checks
             if check.name not in _NATIVE.get(field.kind, ())
         )
+        self._key = parse_text(model.key)
+        self.named = frozenset(field.name for field in self.writable)
+        self._guarded = tuple(field.name for field in self.writable if field.write is not None)
         self._storers = {field.name: _storer(field) for field in self.writable}
         self._stamps = tuple((field.name, _absent(field)) for field in self.fields if field.stamp == "updated")
 
@@ -92,16 +99,16 @@ class Intake:
 
     # The quick way
 
-    def one(self, body: bytes, actor: Actor) -> tuple[Value, ...]:
-        """A JSON object to the values of a new row. Raises MALFORMED_BODY or INVALID_BODY."""
+    def one(self, body: bytes, actor: Actor) -> New:
+        """A JSON object to a new row. Raises MALFORMED_BODY or INVALID_BODY."""
         try:
             item = self._decode_one(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._refused(self.create_type, body, error) from None
-        return self._values(item, actor)
+        return self._new(item, actor)
 
-    def many(self, body: bytes, actor: Actor) -> list[tuple[Value, ...]]:
-        """A JSON array of objects to the values of new rows; problems carry the item's position."""
+    def many(self, body: bytes, actor: Actor) -> list[New]:
+        """A JSON array of objects to new rows; problems carry the item's position."""
         try:
             items = self._decode_many(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -116,15 +123,32 @@ class Intake:
             raise self._refused(self.patch_type, body, error) from None
         return self._changes(item)
 
+    def key_of(self, text: str) -> Value:
+        """The stored value of a key as a path holds it. Raises BAD_FILTER_VALUE."""
+        try:
+            return self._key(text)
+        except ValueError as error:
+            raise Problem(BAD_FILTER_VALUE, f"{self.model.key.name}: {error}") from None
+
     # From parsed values: forms, CSV, user code
 
-    def convert(self, given: Mapping[str, object], actor: Actor, *, strict: bool = True) -> tuple[Value, ...]:
-        """Python values by field name to the values of a new row. Not `strict` means that texts may stand for numbers (forms)."""
+    def convert(self, given: Mapping[str, object], actor: Actor, *, strict: bool = True) -> New:
+        """Python values by field name to a new row. Not `strict` means that texts may stand for numbers (forms)."""
         try:
             item = msgspec.convert(given, self.create_type, strict=strict)
         except msgspec.ValidationError:
             raise Problem(INVALID_BODY, errors=explain(self.create_type, dict(given), strict=strict)) from None
-        return self._values(item, actor)
+        return self._new(item, actor)
+
+    def convert_all(self, given: Mapping[str, object], actor: Actor) -> Sequence[Value]:
+        """Python values by field name, server-set ones among them, to a whole row: what trusted code hands in."""
+        writable = {field.name for field in self.writable}
+        new, _ = self.convert({name: value for name, value in given.items() if name in writable}, actor)
+        values = list(new)
+        for at, field in enumerate(self.fields):
+            if field.name not in writable and given.get(field.name) is not None:
+                values[at] = _storer(field)(given[field.name])
+        return values
 
     def convert_patch(self, given: Mapping[str, object], *, strict: bool = True) -> dict[str, Value]:
         """Python values by field name to the columns they change."""
@@ -134,7 +158,7 @@ class Intake:
             raise Problem(INVALID_BODY, errors=explain(self.patch_type, dict(given), strict=strict)) from None
         return self._changes(item)
 
-    def texts(self, header: Sequence[str]) -> Callable[[Sequence[str], Actor], tuple[Value, ...]]:
+    def texts(self, header: Sequence[str]) -> Callable[[Sequence[str], Actor], New]:
         """A reader of rows of text (CSV) under this header: an empty cell is null or the default. Raises UNKNOWN fields at once, here.
 
         The reader raises INVALID_BODY with every bad cell of its row.
@@ -147,7 +171,7 @@ class Intake:
         fields = [self.fields[self._position[name]] for name in header]
         readers = [(field.name, _cell_reader(field)) for field in fields]
 
-        def read(cells: Sequence[str], actor: Actor) -> tuple[Value, ...]:
+        def read(cells: Sequence[str], actor: Actor) -> New:
             if len(cells) != len(readers):
                 raise Problem(INVALID_BODY, errors=[FieldError("$", "cells", f"the row has {len(cells)} cells, the header {len(readers)}")])
             given: dict[str, object] = {}
@@ -166,13 +190,13 @@ class Intake:
                 errors += [error for error in explain(self.create_type, given, strict=True) if error.path not in bad]
             if errors:
                 raise Problem(INVALID_BODY, errors=errors)
-            return self._values(item, actor)
+            return self._new(item, actor)
 
         return read
 
     # Checks and storage values
 
-    def _values(self, item: Any, actor: Actor, where: str = "$") -> tuple[Value, ...]:
+    def _new(self, item: Any, actor: Actor, where: str = "$") -> New:
         if self._checks:
             errors = self._broken(item, where)
             if errors:
@@ -181,18 +205,19 @@ class Intake:
         if not self._plain:
             names = self._gather
             given = tuple(UNSET if name is None else getattr(item, name) for name in names)
+        guarded = tuple(name for name in self._guarded if getattr(item, name) is not UNSET) if self._guarded else ()
         if not self._fixes:
-            return given
+            return given, guarded
         values = list(given)
         for at, fix in self._fixes:
             values[at] = fix(values[at], actor)
-        return tuple(values)
+        return values, guarded
 
-    def _all(self, items: Sequence[tuple[Any, str]], actor: Actor) -> list[tuple[Value, ...]]:
+    def _all(self, items: Sequence[tuple[Any, str]], actor: Actor) -> list[New]:
         errors = [error for item, where in items for error in self._broken(item, where)] if self._checks else []
         if errors:
             raise Problem(INVALID_BODY, errors=errors)
-        return [self._values(item, actor) for item, _ in items]
+        return [self._new(item, actor) for item, _ in items]
 
     def _broken(self, item: Any, where: str) -> list[FieldError]:
         errors: list[FieldError] = []
@@ -267,9 +292,9 @@ def _holds(name: str, bound: Any, value: Any) -> bool:
         case "multiple_of":
             return bool(value % bound == 0)
         case "min_length":
-            return len(value) >= bound
+            return bool(len(value) >= bound)
         case "max_length":
-            return len(value) <= bound
+            return bool(len(value) <= bound)
         case "predicate":
             return bool(bound(value))
         case _:
@@ -302,7 +327,9 @@ def _absent(field: FieldSpec) -> Callable[[Actor], Value]:
         case Default.VALUE:
             fixed = store(field.default_value)
             return lambda _: fixed
-        case Default.FACTORY | Default.UUID7:
+        case Default.UUID7:
+            return lambda _: store(make_uuid7())
+        case Default.FACTORY:
             factory = field.factory
             assert factory is not None
             return lambda _: store(factory())

@@ -9,17 +9,15 @@ id among them, are always bound.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from pellucid.db.database import Database, Row, Rows, Value
+from pellucid.db.database import Database
 from pellucid.plan.query import Shape
 from pellucid.resource.bounded import Bounded
 from pellucid.resource.codec import Codec
 from pellucid.resource.intake import Intake
 from pellucid.schema.rules import Actor
 from pellucid.schema.spec import Catalog, ModelSpec
-from pellucid.spans import Trace
 from pellucid.sql.statement import Prepared
 
 __all__ = ["Reading", "Resource", "Resources"]
@@ -74,5 +72,5 @@ class Resources:
     def __getitem__(self, name: str) -> Resource:
         return self._by_name[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_name.values())

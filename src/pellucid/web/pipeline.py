@@ -29,6 +29,7 @@ class Finder(Protocol):
     """What the pipeline needs of a router."""
 
     def find(self, method: str, path: str) -> tuple[Endpoint, tuple[str, ...]]: ...
+    def resolve(self, request: Request) -> tuple[Endpoint, tuple[str, ...]]: ...
 
 
 class Finish(Protocol):
@@ -49,10 +50,10 @@ def compose(router: Finder, steps: Sequence[Step], finish: Finish, log_error: Er
 
     The steps enclose the router in the order given: the first sees the request first and the response last.
     """
-    find, least = router.find, finish.least
+    find, resolve, least = router.find, router.resolve, finish.least
 
     def innermost(request: Request) -> Response | Awaitable[Response]:
-        endpoint, values = find(request.method, request.path)
+        endpoint, values = resolve(request) if "%" in request.target else find(request.method, request.path)
         if request.trace is not None:
             request.trace.mark("route")
         return endpoint(request, values)

@@ -1,0 +1,116 @@
+"""Bodies of REST writes: whatever form they come in, as checked rows.
+
+In: a request and what its model takes in. Out: new rows or changes; problems name every bad field. JSON is read whole by the resource layer;
+forms and CSV are taken apart here.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Final
+
+from pellucid.db.database import Value
+from pellucid.errors import INVALID_BODY, MALFORMED_BODY, UNSUPPORTED_MEDIA_TYPE, FieldError, Problem
+from pellucid.http.forms import read_form
+from pellucid.http.messages import Request
+from pellucid.http.negotiate import content_type
+from pellucid.resource.intake import Intake, New
+from pellucid.schema.rules import Actor
+
+__all__ = ["MERGE_PATCH", "media_of", "read_changes", "read_new"]
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+CSV: Final = "text/csv"
+FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+_MOST_ROWS: Final = 100_000
+_FACT: Final = "media"
+
+
+def media_of(request: Request) -> str:
+    """The media type of the body, JSON where the header is absent. Raises UNSUPPORTED_MEDIA_TYPE."""
+    facts = request.headers.facts
+    known = facts.get(_FACT)
+    if known is None:
+        found = content_type(request.headers)
+        name = found.name if found is not None else JSON if "content-type" not in request.headers else ""
+        if name.endswith("+json") and name != MERGE_PATCH:
+            name = JSON
+        known = facts[_FACT] = name
+    if known not in (JSON, MERGE_PATCH, CSV, *FORMS):
+        raise Problem(
+            UNSUPPORTED_MEDIA_TYPE,
+            f"a body of {request.headers.get('content-type')} is not understood here",
+            hint=f"send {JSON}, {CSV}, or {' or '.join(FORMS)}",
+            headers=[("accept-post", f"{JSON}, {CSV}, {', '.join(FORMS)}")],
+        )
+    return known
+
+
+async def read_new(request: Request, body: bytes, intake: Intake, actor: Actor) -> tuple[list[New], bool]:
+    """The new rows of a body, and whether they came as a list."""
+    media = media_of(request)
+    if media == JSON:
+        if body.lstrip()[:1] == b"[":
+            return intake.many(body, actor), True
+        return [intake.one(body, actor)], False
+    if media == CSV:
+        return _csv(body, intake, actor), True
+    if media in FORMS:
+        return [intake.convert(await _form(request), actor, strict=False)], False
+    raise Problem(UNSUPPORTED_MEDIA_TYPE, f"{MERGE_PATCH} changes rows and makes none", hint=f"send {JSON}")
+
+
+async def read_changes(request: Request, body: bytes, intake: Intake) -> dict[str, Value]:
+    """The columns that a body changes, by name."""
+    media = media_of(request)
+    if media in FORMS:
+        return intake.convert_patch(await _form(request), strict=False)
+    if media == CSV:
+        raise Problem(UNSUPPORTED_MEDIA_TYPE, "a change is one object, not a table", hint=f"send {MERGE_PATCH}")
+    return intake.patch(body)
+
+
+async def _form(request: Request) -> dict[str, object]:
+    form = await read_form(request)
+    try:
+        if form.files:
+            errors = [FieldError(f"$.{file.name}", "wrong-type", "a model's field holds no file") for file in form.files]
+            raise Problem(INVALID_BODY, errors=errors)
+        # Of a field that comes twice the last counts, as in a form that has a hidden default before its checkbox.
+        return dict(form.fields)
+    finally:
+        form.close()
+
+
+def _csv(body: bytes, intake: Intake, actor: Actor) -> list[New]:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Problem(MALFORMED_BODY, f"the CSV is not UTF-8: {error}") from None
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[New] = []
+    errors: list[FieldError] = []
+    try:
+        header = next(lines, None)
+        if not header:
+            raise Problem(MALFORMED_BODY, "the CSV has no header line", hint="the first line names the fields")
+        read = intake.texts(header)
+        for position, cells in enumerate(lines):
+            if not cells:
+                continue
+            if len(rows) >= _MOST_ROWS:
+                raise Problem(INVALID_BODY, f"more than {_MOST_ROWS} rows at once", hint="use 'pellucid load' for large tables")
+            try:
+                rows.append(read(cells, actor))
+            except Problem as problem:
+                errors += [FieldError(f"$[{position}]{error.path[1:]}", error.code, error.message) for error in problem.errors]
+                if len(errors) >= 100:
+                    break
+    except csv.Error as error:
+        raise Problem(MALFORMED_BODY, f"line {lines.line_num} is not CSV: {error}") from None
+    if errors:
+        raise Problem(INVALID_BODY, errors=errors)
+    return rows

@@ -1,0 +1,185 @@
+"""The data as user code sees it: models in, models out.
+
+In: model classes, keys, filters in REST's grammar, instances. Out: instances. It acts with the rights of the server: access rules guard the
+styles of asking from outside, and code that runs here is inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
+from urllib.parse import quote_plus
+
+import msgspec
+
+from pellucid.api.lookup import Lookup
+from pellucid.db.database import Database, Rows, Script, Transaction, Value
+from pellucid.plan.query import Query, Shape
+from pellucid.resource.instances import given_by, instance_maker
+from pellucid.resource.resource import Resource, Resources
+from pellucid.resource.writes import Writes, Written
+from pellucid.schema.model import Model
+from pellucid.schema.rules import NOBODY, anyone
+from pellucid.schema.spec import Catalog, FieldSpec, ModelSpec, Rules
+from pellucid.spans import Trace
+
+__all__ = ["Book", "Data", "Trusted", "encode_value"]
+
+M = TypeVar("M", bound=Model)
+
+_MOST_ROWS = 1_000_000
+
+
+def _opened(field: FieldSpec) -> FieldSpec:
+    return msgspec.structs.replace(field, read=None, write=None, secret=False, write_only=False, read_only=field.computed is not None)
+
+
+def _open(model: ModelSpec) -> ModelSpec:
+    """The same model without rules: what the server itself may do."""
+    return msgspec.structs.replace(model, rules=Rules(anyone, anyone, anyone, anyone), fields=tuple(map(_opened, model.fields)))
+
+
+class Book:
+    """One model as trusted code uses it."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+        self.writes = Writes(resource)
+        self.many = Lookup(resource, _limited)
+        self.one = Lookup(resource, _by_key)
+        self.fields = resource.intake.fields
+        self._makers: dict[int, Any] = {}
+
+    def instances(self, columns: Sequence[Any], rows: Rows) -> list[Model]:
+        """The rows of a reading as instances."""
+        make = self._makers.get(id(columns))
+        if make is None:
+            make = self._makers[id(columns)] = instance_maker(self.resource.model, [column.field for column in columns])
+        return [make(row) for row in rows]
+
+
+def _limited(query: Query) -> Query:
+    return query
+
+
+def _by_key(query: Query) -> Query:
+    shape = msgspec.structs.replace(query.shape, key=len(query.values))
+    return msgspec.structs.replace(query, shape=shape, values=(*query.values, ""))
+
+
+class Trusted:
+    """All models without their rules."""
+
+    def __init__(self, catalog: Catalog, database: Database) -> None:
+        opened = Catalog({name: _open(model) for name, model in catalog.models.items()}, catalog.fingerprint)
+        self._books = {resource.model.name: Book(resource) for resource in Resources(opened, database, _MOST_ROWS)}
+
+    def book(self, model: type[Model]) -> Book:
+        """The book of a model. Raises TypeError for a class that is not a model of the App."""
+        found = self._books.get(getattr(model, "__name__", ""))
+        if found is None or found.resource.model.cls is not model:
+            raise TypeError(f"{model!r} is not a model of this App: list it in App(models=[…])")
+        return found
+
+
+class Data:
+    """Reads and writes models. Inside a hook it works in the transaction of the write, elsewhere each write is a transaction of its own."""
+
+    __slots__ = ("_database", "_trace", "_transaction", "_trusted")
+
+    def __init__(self, trusted: Trusted, database: Database, trace: Trace | None = None, transaction: Transaction | None = None) -> None:
+        self._trusted = trusted
+        self._database = database
+        self._trace = trace
+        self._transaction = transaction
+
+    def inside(self, transaction: Transaction) -> Data:
+        """The same data, seen and changed from inside an open transaction."""
+        return Data(self._trusted, self._database, self._trace, transaction)
+
+    async def get(self, model: type[M], key: object) -> M | None:
+        """The row with this key, or None."""
+        book = self._trusted.book(model)
+        warm, texts = book.one.find("", NOBODY, (str(key),))
+        rows = await self._read(warm.reading.text, warm.template.bind(texts))
+        return cast("M", book.instances(warm.reading.codec.columns, rows)[0]) if rows else None
+
+    async def find(
+        self, model: type[M], *, order: str | None = None, limit: int | None = None, offset: int | None = None, **filters: str | Sequence[str]
+    ) -> list[M]:
+        """The rows that fit. Filters are REST's operators by field (`population="gte.1000"`), several on one field as a list; `order` is REST's, too.
+
+        Raises Problem of the 3xx range for an unknown field, operator or value.
+        """
+        book = self._trusted.book(model)
+        warm, texts = book.many.find(_query_string(filters, order, limit, offset))
+        rows = await self._read(warm.reading.text, warm.template.bind(texts))
+        return cast("list[M]", book.instances(warm.reading.codec.columns, rows))
+
+    async def count(self, model: type[Model], **filters: str | Sequence[str]) -> int:
+        """How many rows fit."""
+        book = self._trusted.book(model)
+        warm, texts = book.many.find(_query_string(filters, None, None, None))
+        counted = msgspec.structs.replace(warm.query.shape, count=True, limit=None)
+        prepared = book.resource.reading(counted, NOBODY).prepared
+        assert prepared.count is not None
+        rows = await self._read(prepared.count.text, prepared.bind(warm.full(texts), count=True))
+        return cast("int", rows[0][0])
+
+    async def create(self, row: M) -> M:
+        """Store a new row; gives it as stored, with its key. Raises Problem of the 4xx and 5xx ranges."""
+        book = self._trusted.book(type(row))
+        new = (book.resource.intake.convert_all(given_by(row, book.fields), NOBODY), ())
+        return cast("M", self._first(book, await self._write(book.writes.create([new], NOBODY))))
+
+    async def update(self, model: type[M], key: object, /, **changes: object) -> M:
+        """Change fields of the row with this key; gives it as stored. Raises ROW_NOT_FOUND and what a create raises."""
+        book = self._trusted.book(model)
+        values = book.resource.intake.convert_patch(changes)
+        return cast("M", self._first(book, await self._write(book.writes.update(values, _key_query(model, key), NOBODY))))
+
+    async def delete(self, model: type[Model], key: object) -> None:
+        """Delete the row with this key. Raises ROW_NOT_FOUND, FOREIGN_KEY_VIOLATION."""
+        await self._write(self._trusted.book(model).writes.delete(_key_query(model, key), NOBODY))
+
+    def _first(self, book: Book, written: Written) -> Model:
+        assert written.codec is not None
+        return book.instances(written.codec.columns, written.rows)[0]
+
+    async def _read(self, text: str, values: Sequence[Value]) -> Rows:
+        if self._transaction is not None:
+            return await self._transaction.read(text, values)
+        rows = self._database.read(text, values, self._trace)
+        return rows if isinstance(rows, list) else await rows
+
+    async def _write(self, script: Script[Written]) -> Written:
+        if self._transaction is not None:
+            return await self._transaction.run(script)
+        return await self._database.write(script, self._trace)
+
+
+def _key_query(model: type[Model], key: object) -> Query:
+    return Query(model.__name__, Shape(key=0), (str(key),))
+
+
+def _query_string(filters: Mapping[str, str | Sequence[str]], order: str | None, limit: int | None, offset: int | None) -> str:
+    parts: list[str] = []
+    for name, given in filters.items():
+        for text in (given,) if isinstance(given, str) else given:
+            parts.append(f"{name}={quote_plus(text, safe='.,()*:')}")
+    for name, value in (("order", order), ("limit", limit), ("offset", offset)):
+        if value is not None:
+            parts.append(f"{name}={value}")
+    return "&".join(parts)
+
+
+def _plain(value: object) -> object:
+    """What msgspec cannot write by itself: model instances, as their fields."""
+    if isinstance(value, Model):
+        return value.__dict__
+    raise TypeError(f"an endpoint returned a {type(value).__name__}, which cannot be written as JSON")
+
+
+encode_value = msgspec.json.Encoder(enc_hook=_plain).encode
+"""The JSON of what an endpoint returns; model instances are objects of their fields."""
+
