@@ -179,7 +179,10 @@ def status(app: str | None, database: str | None, check: bool) -> None:
     for entry in told.entries:
         moment = f"  {style(entry.applied, GREY, colour)}" if entry.applied else ""
         click.echo(f"  {entry.name:<40} {style(entry.state.value, _COLOURS[entry.state], colour)}{moment}")
-    for title, steps in (("no file has these changes:", told.unfiled), ("the database lacks:", told.pending)):
+    waiting = any(entry.state is files.State.PENDING for entry in told.entries)
+    # What a waiting file will do is that file's to say.
+    lacking = () if waiting else told.pending
+    for title, steps in (("no file has these changes:", told.unfiled), ("the database lacks:", lacking)):
         if steps:
             click.echo(title)
             for step in steps:
