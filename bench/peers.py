@@ -7,6 +7,7 @@ made or what is counted. A new peer is a class here with one line in `PEERS`, an
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -95,7 +96,6 @@ class Pellucid(Peer):
     name = "pellucid"
     title = "Pellucid"
     anatomy = "off"
-    app = SOURCES / "pellucid" / "app.py"
     paths = {
         Row.ONE: "/api/cities/{id}",
         Row.NOT_MODIFIED: "/api/cities/{id}",
@@ -110,15 +110,17 @@ class Pellucid(Peer):
             raise CannotInstall(f"{self._program} does not exist: install the project into this environment")
 
     def prepare(self, folder: Path) -> None:
-        database = str(self.database(folder))
-        countries, cities = write_csv(folder)
-        self._pellucid("migrate", "apply", str(self.app), "--database", database)
-        for model, file in (("Country", countries), ("City", cities)):
-            self._pellucid("load", str(self.app), model, str(file), "--database", database)
+        # A copy, so that its migration, made as a user makes it, stands beside the database and not in the sources.
+        app, database = str(folder / "app.py"), str(self.database(folder))
+        shutil.copyfile(SOURCES / "pellucid" / "app.py", app)
+        files = [str(file) for file in write_csv(folder)]
+        self._pellucid("migrate", "make", "first", app, "--database", database)
+        self._pellucid("migrate", "apply", app, "--database", database)
+        self._pellucid("load", app, *files, "--database", database)
 
     def command(self, folder: Path, port: int) -> Sequence[str]:
         return [
-            *(str(self._program), "run", str(self.app), "--host", "127.0.0.1", "--port", str(port)),
+            *(str(self._program), "run", str(folder / "app.py"), "--host", "127.0.0.1", "--port", str(port)),
             *("--workers", "1", "--database", str(self.database(folder)), "--anatomy", self.anatomy),
         ]
 
