@@ -42,25 +42,19 @@ class Finish(Protocol):
 
 def problem_response(problem: Problem, request: Request) -> Response:
     """A Problem as `application/problem+json` (RFC 9457), with the request's id as `trace_id`."""
-    return Response(problem.status, problem.as_json(request.id), headers=problem.headers, fixed=PROBLEM)
+    headers = problem.headers
+    if problem.status == 401 and not any(name.lower() == "www-authenticate" for name, _ in headers):
+        headers = (*headers, ("www-authenticate", 'Bearer realm="pellucid"'))  # RFC 9110, section 15.5.2: a 401 must name a way
+    return Response(problem.status, problem.as_json(request.id), headers=headers, fixed=PROBLEM)
 
 
 def compose(router: Finder, steps: Sequence[Step], finish: Finish, log_error: ErrorLog) -> Handler:
     """Compose router, steps and finish into one handler that never raises.
 
-    The steps enclose the router in the order given: the first sees the request first and the response last.
+    The steps enclose the router in the order given: the first sees the request first and the response last. What goes wrong inside
+    reaches a step as a response, so that every step sees every answer.
     """
     find, resolve, least = router.find, router.resolve, finish.least
-
-    def innermost(request: Request) -> Response | Awaitable[Response]:
-        endpoint, values = resolve(request) if "%" in request.target else find(request.method, request.path)
-        if request.trace is not None:
-            request.trace.mark("route")
-        return endpoint(request, values)
-
-    inner: Handler = innermost
-    for step in reversed(steps):
-        inner = _around(step, inner)
 
     def failed(request: Request, error: Exception) -> Response:
         if isinstance(error, Problem):
@@ -70,12 +64,32 @@ def compose(router: Finder, steps: Sequence[Step], finish: Finish, log_error: Er
         log_error(request, error)
         return problem_response(Problem(INTERNAL, hint="the server's log has the details under this trace id"), request)
 
+    async def settled(request: Request, waiting: Awaitable[Response]) -> Response:
+        try:
+            return await waiting
+        except Exception as error:
+            return failed(request, error)
+
+    def routed(request: Request) -> Response | Awaitable[Response]:
+        try:
+            endpoint, values = resolve(request) if "%" in request.target else find(request.method, request.path)
+            if request.trace is not None:
+                request.trace.mark("route")
+            answer = endpoint(request, values)
+        except Exception as error:
+            return failed(request, error)
+        return answer if isinstance(answer, Response) else settled(request, answer)
+
+    inner: Handler = routed
+    for step in reversed(steps):
+        inner = _around(step, inner)
+
     def finished(request: Request, response: Response) -> Response:
         body = response.body
-        if body.__class__ is not bytes or len(body) >= least:
+        if not isinstance(body, bytes) or len(body) >= least:
             response = finish(request, response)
-        if request.trace is not None:
-            request.trace.mark("finish")
+            if request.trace is not None:
+                request.trace.mark("finish")
         return response
 
     async def later(request: Request, waiting: Awaitable[Response]) -> Response:
@@ -86,12 +100,10 @@ def compose(router: Finder, steps: Sequence[Step], finish: Finish, log_error: Er
 
     def handle(request: Request) -> Response | Awaitable[Response]:
         try:
-            response = inner(request)
-            if response.__class__ is Response:
-                return finished(request, response)
+            answer = inner(request)
+            return finished(request, answer) if isinstance(answer, Response) else later(request, answer)
         except Exception as error:
             return failed(request, error)
-        return later(request, response)  # type: ignore[arg-type]  # not a Response, so it is an awaitable of one
 
     return handle
 
