@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from typing import NotRequired, Required, TypedDict, cast
 
 import msgspec
@@ -189,6 +190,7 @@ class _Body:
         """Whether the function wants the bytes as they come."""
         self._twin = strict_twin(parameter.type)
         self._decoder = msgspec.json.Decoder(parameter.type)
+        self._has_dataclass = _mentions_dataclass(parameter.type)
         self._twin_decoder = None if self._twin == parameter.type else msgspec.json.Decoder(self._twin)
 
     async def fill(self, found: dict[str, object], request: Request, form: Form | None) -> list[FieldError]:
@@ -220,7 +222,12 @@ class _Body:
             return explain(self._twin, data) or [FieldError("$", "invalid", str(error))]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise malformed(error) from None
+        self._complete(found)
         return []
+
+    def _complete(self, found: dict[str, object]) -> None:
+        if self._has_dataclass:
+            _set_defaults(found[self._name])
 
     def _from_form(self, found: dict[str, object], form: Form) -> list[FieldError]:
         """Text values by name; a repeated name is a list, and so is a single one where the type wants a list."""
@@ -239,15 +246,52 @@ class _Body:
             msgspec.convert(data, self._twin, strict=False)
         except msgspec.ValidationError as error:
             return explain(self._twin, data, strict=False) or [FieldError("$", "invalid", str(error))]
+        self._complete(found)
         return []
+
+
+def _mentions_dataclass(type: object) -> bool:
+    """Whether a value of this type may hold a dataclass."""
+    waiting, seen = [msgspec.inspect.type_info(type)], set[int]()
+    while waiting:
+        shape = waiting.pop()
+        if isinstance(shape, msgspec.inspect.DataclassType):
+            return True
+        if id(shape) not in seen:
+            seen.add(id(shape))
+            waiting += [field.type for field in getattr(shape, "fields", ())]
+            parts = (getattr(shape, name, None) for name in ("type", "item_type", "value_type"))
+            waiting += [part for part in (*parts, *getattr(shape, "types", ()), *getattr(shape, "item_types", ())) if part]
+    return False
+
+
+def _set_defaults(value: object) -> None:
+    """Give each dataclass its defaulted fields as its own.
+
+    msgspec leaves a plain default on the class where the field was absent, and then leaves the field out when it encodes.
+    """
+    if isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            _set_defaults(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _set_defaults(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            inner = getattr(value, field.name)
+            _set_defaults(inner)
+            if field.name not in getattr(value, "__dict__", {field.name: None}):
+                object.__setattr__(value, field.name, inner)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            _set_defaults(getattr(value, name))
 
 
 def _list_fields(type: object) -> frozenset[str]:
     shape = msgspec.inspect.type_info(type)
-    fields = getattr(shape, "fields", ())
     return frozenset(
         field.encode_name
-        for field in fields
+        for field in getattr(shape, "fields", ())
         if any(isinstance(part, msgspec.inspect.CollectionType) for part in getattr(field.type, "types", (field.type,)))
     )
 

@@ -144,14 +144,13 @@ class Folder:
 
     def _real(self, path: str) -> str | None:
         """The real path of a regular file inside of the folder, or None."""
-        parts = path.split("/")
-        if parts[0] or len(path) > 4096 or _NEVER.search(path):
+        if not path.startswith("/") or len(path) > 4096 or _NEVER.search(path) or not _is_shown(path[1:]):
             return None
-        for at, part in enumerate(parts[1:]):
-            if not part or (part.startswith(".") and not (at == 0 and part == ".well-known")):
-                return None
         real = os.path.realpath(self._inside + path[1:])
-        return real if real.startswith(self._inside) and _signature(real) is not None else None
+        # A link may lead on to another file of the folder, but not to one that has no address of its own.
+        if not real.startswith(self._inside) or not _is_shown(real[len(self._inside) :]):
+            return None
+        return real if _signature(real) is not None else None
 
     def _look(self, real: str) -> File | None:
         """Read what is to be known of a file. What is small is read and hashed; the tag of others comes from its signature."""
@@ -207,6 +206,12 @@ class Folder:
 
     def _forget(self, path: str) -> None:
         self._weight -= self._kept.pop(path).weight
+
+
+def _is_shown(name: str) -> bool:
+    """Whether a path below the folder has neither empty nor hidden parts; `.well-known` (RFC 8615) is the one exception."""
+    parts = name.removeprefix(".well-known/").split("/")
+    return not any(not part or part.startswith(".") for part in parts)
 
 
 def _signature(path: str) -> Signature | None:
