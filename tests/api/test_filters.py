@@ -1,4 +1,4 @@
-"""The query grammar: PostgREST's documented sentences, what is refused and how it says so, and the quick scan against the full parse."""
+"""The query grammar: PostgREST's documented sentences, what is refused and how, and the quick scan against the full parse."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_condition_reads_as_documented(query_string: str, condition: Compare, 
 
 
 def test_trees_nest_and_negate() -> None:
-    query = parse("Thing", "grade=gte.90&or=(age.eq.14,not.and(age.gte.11,age.lte.17))&not.and=(a.eq.\"x,y\",b.in.(1,2))")
+    query = parse("Thing", 'grade=gte.90&or=(age.eq.14,not.and(age.gte.11,age.lte.17))&not.and=(a.eq."x,y",b.in.(1,2))')
     inner = Group("and", (Compare("age", "gte", (2,)), Compare("age", "lte", (3,))), negate=True)
     assert query.shape.where == Group(
         "and",
@@ -226,14 +226,18 @@ def test_scan_blanks_simple_values_and_keeps_the_rest() -> None:
     assert scan("a=eq." + "x" * 9000) is None
 
 
-@pytest.mark.parametrize("part", ["select=eq.5", "not=eq.5", "limit=x", "limit=", "a.b=eq.5", "%61=eq.5", "a=not.eq.5", "a=is.null"])
+@pytest.mark.parametrize(
+    "part", ["select=eq.5", "not=eq.5", "limit=x", "limit=", "a.b=eq.5", "%61=eq.5", "a=not.eq.5", "a=is.null"]
+)
 def test_scan_leaves_what_is_not_simple(part: str) -> None:
     assert scan(part) == (part, [])
 
 
 NAMES = st.sampled_from(["a", "name", "select", "order", "lines", "limit", "not", "x_1", "é"])
 OPS = st.sampled_from(["eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "in", "is", "not.eq", "fts", "zz"])
-VALUES = st.one_of(st.text(max_size=8).map(lambda text: quote(text, safe="*,.()+")), st.sampled_from(["null", "(1,2)", "5", "", "a&b"]))
+VALUES = st.one_of(
+    st.text(max_size=8).map(lambda text: quote(text, safe="*,.()+")), st.sampled_from(["null", "(1,2)", "5", "", "a&b"])
+)
 PARTS = st.one_of(
     st.builds("{}={}.{}".format, NAMES, OPS, VALUES),
     st.builds("{}={}".format, st.sampled_from(["limit", "offset", "after", "select", "order", "lines.limit"]), VALUES),
@@ -255,7 +259,10 @@ def test_scan_and_template_give_what_parse_gives(query_string: str) -> None:
     _, values = scanned
     assert len(origins) == len(query.values)
     assert [origin for origin in origins if origin is not None] == list(range(len(values)))
-    assert tuple(constant if origin is None else values[origin] for constant, origin in zip(query.values, origins, strict=True)) == query.values
+    assert (
+        tuple(constant if origin is None else values[origin] for constant, origin in zip(query.values, origins, strict=True))
+        == query.values
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -265,7 +272,10 @@ def test_equal_keys_have_equal_shapes(query_string: str, others: list[str]) -> N
     if scanned is None:
         return
     fill = iter(others)
-    parts = [f"{head}.{next(fill)}" if scan(part) != (part, []) and (head := part.split(".")[0]) and "." in part else part for part in query_string.split("&")]
+    parts = [
+        f"{head}.{next(fill)}" if scan(part) != (part, []) and (head := part.split(".")[0]) and "." in part else part
+        for part in query_string.split("&")
+    ]
     other = "&".join(parts)
     again = scan(other)
     assert again is not None
@@ -277,16 +287,20 @@ def test_equal_keys_have_equal_shapes(query_string: str, others: list[str]) -> N
             parse("Thing", other)
 
 
+def outcome(query_string: str) -> str:
+    try:
+        return "query" if isinstance(parse("Thing", query_string), Query) else "neither"
+    except Problem as problem:
+        return problem.code.id
+
+
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.text(alphabet='ab.,()"!:*=&->{}\\ %1inotrde', max_size=60)))
 @example("((((((((((")
 @example('a=in.("\\')
 def test_any_text_is_a_query_or_a_problem(text: str) -> None:
     for query_string in (text, f"select={text}", f"order={text}", f"or=({text})", f"a={text}"):
-        try:
-            assert isinstance(parse("Thing", query_string), Query)
-        except Problem as problem:
-            assert problem.code.id.startswith("PL30")
+        assert outcome(query_string) in ("query", "PL300", "PL302", "PL303", "PL305", "PL306")
         scan(query_string)
 
 
@@ -295,7 +309,9 @@ def test_any_text_is_a_query_or_a_problem(text: str) -> None:
 def test_quoted_values_arrive_as_they_were(values: list[str]) -> None:
     quoted = ",".join('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
     assert parse("Thing", f"a=in.({quote(quoted, safe='')})").values == tuple(values)
-    assert parse("Thing", f"or=({','.join('a.eq.' + quote(part, safe='') for part in [_q(v) for v in values])})").values == tuple(values)
+    assert parse("Thing", f"or=({','.join('a.eq.' + quote(part, safe='') for part in [_q(v) for v in values])})").values == tuple(
+        values
+    )
 
 
 def _q(value: str) -> str:

@@ -34,13 +34,13 @@ class Author(Model, read=anyone):
     name: str
     email: str | None = field(default=None, read=role("staff"))
     password: str | None = field(default=None, secret=True)
-    books: Many["Book"] = field(via="author")
-    edited: Many["Book"] = field(via="editor")
+    books: Many[Book] = field(via="author")
+    edited: Many[Book] = field(via="editor")
 
 
 class Tag(Model, read=anyone):
     name: str = field(unique=True)
-    books: Many["Book"] = field(through="BookTag")
+    books: Many[Book] = field(through="BookTag")
 
 
 class Book(Model, read=anyone, unique=[("title", "author")]):
@@ -59,7 +59,7 @@ class Book(Model, read=anyone, unique=[("title", "author")]):
     kind: Literal["novel", "poem"] | None = None
     worth: int | None = field(computed="price * coalesce(stock, 0)")
     tags: Many[Tag] = field(through="BookTag")
-    notes: Many["Note"]
+    notes: Many[Note]
 
 
 class BookTag(Model, read=anyone):
@@ -81,29 +81,55 @@ ROWS: dict[str, list[dict[str, object]]] = {
     "Author": [
         {"id": 1, "name": "Ursula", "email": "u@example.org", "password": "x"},
         {"id": 2, "name": "Émile"},
-        {"id": 3, "name": "Nobody's \"quote\" \\ \u2028"},
+        {"id": 3, "name": 'Nobody\'s "quote" \\ \u2028'},
     ],
     "Tag": [{"id": 1, "name": "sea"}, {"id": 2, "name": "sky"}, {"id": 3, "name": "none"}],
     "Book": [
         {
-            "id": 1, "title": "Alpha*", "author": 1, "editor": 2, "price": Decimal("-0.05"), "stock": 0, "rating": 0.1, "sold": True,
-            "data": {"a": {"b": [1, "two", None]}, "n": 5, "t": True}, "length": timedelta(days=1, seconds=90, microseconds=500000),
-            "added": datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), "day": date(2026, 1, 2), "cover": b"\x00\xff" * 60, "kind": "poem",
+            "id": 1,
+            "title": "Alpha*",
+            "author": 1,
+            "editor": 2,
+            "price": Decimal("-0.05"),
+            "stock": 0,
+            "rating": 0.1,
+            "sold": True,
+            "data": {"a": {"b": [1, "two", None]}, "n": 5, "t": True},
+            "length": timedelta(days=1, seconds=90, microseconds=500000),
+            "added": datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+            "day": date(2026, 1, 2),
+            "cover": b"\x00\xff" * 60,
+            "kind": "poem",
         },
         {
-            "id": 2, "title": "alphabet", "author": 1, "editor": None, "price": Decimal("1234.50"), "stock": 7, "rating": 1 / 3,
-            "sold": False, "data": {"n": "5"}, "length": -timedelta(seconds=1), "kind": "novel", "cover": b"",
+            "id": 2,
+            "title": "alphabet",
+            "author": 1,
+            "editor": None,
+            "price": Decimal("1234.50"),
+            "stock": 7,
+            "rating": 1 / 3,
+            "sold": False,
+            "data": {"n": "5"},
+            "length": -timedelta(seconds=1),
+            "kind": "novel",
+            "cover": b"",
         },
         {"id": 3, "title": "Beta_%", "author": 2, "price": Decimal("0.00"), "stock": 7, "rating": 1e300, "length": timedelta(0)},
         {"id": 4, "title": "ÉTÉ [x]?", "author": 2, "stock": None, "price": None, "editor": 1, "data": {}},
     ],
-    "BookTag": [{"id": 1, "book": 1, "tag": 1}, {"id": 2, "book": 1, "tag": 2}, {"id": 3, "book": 2, "tag": 1}, {"id": 4, "book": 1, "tag": 1}],
+    "BookTag": [
+        {"id": 1, "book": 1, "tag": 1},
+        {"id": 2, "book": 1, "tag": 2},
+        {"id": 3, "book": 2, "tag": 1},
+        {"id": 4, "book": 1, "tag": 1},
+    ],
     "Note": [
         {"id": 1, "book": 1, "writer": 1, "text": "Ann's", "mood": "calm"},
         {"id": 2, "book": 1, "writer": 2, "text": "Ben's", "mood": "cross"},
         {"id": 3, "book": 2, "writer": 2, "text": "Ben's too"},
     ],
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from pellucid.sql.statement import Column, Prepared, Statement
 from pellucid.sql.tables import tables
 from pellucid.sql.words import Expression, number
 
-__all__ = ["MOST", "columns_of", "compile_read", "converters", "read_plan"]
+__all__ = ["MOST", "columns_of", "compile_read", "converters", "paged", "read_plan"]
 
 MOST = 1000
 _UNLIMITED = 2**63 - 1
@@ -78,6 +78,16 @@ def columns_of(predicates: Predicates, level: Level, table: FromClause) -> tuple
     return columns, [Column(output.name, output.shown) for output in level.outputs]
 
 
+def paged(predicates: Predicates, select: sa.Select[Any], level: Level, most: int | None) -> sa.Select[Any]:
+    """Cut a level's rows to its limit and offset; `most` is the limit where it has none."""
+    binds = predicates.binds
+    if level.limit is not None:
+        select = select.limit(binds.slot(level.limit, sa.BigInteger()))
+    elif most is not None:
+        select = select.limit(binds.constant(most, sa.BigInteger()))
+    return select if level.offset is None else select.offset(binds.slot(level.offset, sa.BigInteger()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Cell:
     """One column of a SELECT: its name in the answer, its expression, its field (None: JSON text)."""
@@ -94,6 +104,7 @@ class _Reading:
         self._dialect = dialect
         self._predicates = Predicates(tables(catalog), dialect)
         self._columns = _Columns(self._predicates, most)
+        self._most = most
 
     def statement(self, plan: ReadPlan, lock: bool) -> Statement:
         """The rows of a page, each with what is hidden at its end."""
@@ -109,7 +120,7 @@ class _Reading:
         if plan.after is not None:
             select = select.where(predicates.after(level.order, plan.after, table))
         if plan.key is None:
-            select = self._columns.page(select.order_by(*predicates.order(level.order, table)), level)
+            select = paged(predicates, select.order_by(*predicates.order(level.order, table)), level, self._most)
         if lock:
             select = select.with_for_update()
         shown = [Column(cell.name, cell.field) for cell in cells]
@@ -154,15 +165,6 @@ class _Columns:
                 cells.append(_Cell(branch.name, self._embed(branch, table), None))
         return cells, source
 
-    def page(self, select: sa.Select[Any], level: Level) -> sa.Select[Any]:
-        """Cut a level's rows to its limit and offset."""
-        binds = self._predicates.binds
-        if level.limit is not None:
-            select = select.limit(binds.slot(level.limit, sa.BigInteger()))
-        elif self._most is not None:
-            select = select.limit(binds.constant(self._most, sa.BigInteger()))
-        return select if level.offset is None else select.offset(binds.slot(level.offset, sa.BigInteger()))
-
     def _embed(self, branch: Branch, here: FromClause) -> Expression:
         """An embed as JSON text."""
         there = self._predicates.alias(branch.level.model)
@@ -175,7 +177,7 @@ class _Columns:
         # The rows are ordered and cut inside, and made into JSON outside: behind a subquery, what json_object made is text again.
         rows = sa.select(*[cell.value.label(f"c{at}") for at, cell in enumerate(cells)]).select_from(source).where(*conditions)
         rows = rows.order_by(*self._predicates.order(branch.level.order, there)).correlate_except(*own)
-        rows_page = self.page(rows, branch.level).subquery()
+        rows_page = paged(self._predicates, rows, branch.level, self._most or MOST).subquery()
         each = self._object([(cell, rows_page.c[f"c{at}"]) for at, cell in enumerate(cells)])
         return sa.select(self._predicates.words.json_array(each)).select_from(rows_page).scalar_subquery()
 

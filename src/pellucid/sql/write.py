@@ -29,6 +29,7 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.sql.selectable import FromClause
 
 from pellucid.errors import BAD_QUERY, UNSUPPORTED_OPERATOR, Problem, near, shorten
 from pellucid.plan.plan import WritePlan
@@ -38,7 +39,7 @@ from pellucid.schema.rules import Actor, AllOf, AnyOf, Owner, Rule
 from pellucid.schema.spec import Catalog, FieldSpec, ModelSpec
 from pellucid.sql.compile import compile_statement
 from pellucid.sql.predicates import Predicates
-from pellucid.sql.read import columns_of, converters
+from pellucid.sql.read import columns_of, converters, paged
 from pellucid.sql.statement import Column, Prepared
 from pellucid.sql.tables import tables
 from pellucid.sql.words import Expression
@@ -133,15 +134,28 @@ class _Writing:
         return module.insert(self.table).inline()
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
-        """Which rows change: the key or the filter, the write's rule, and the read rule."""
+        """Which rows change: the key or the filter, the write's rule, and the read rule; the page of them, where one is given."""
+        level = self._plan.read.level
+        if level.limit is None and level.offset is None:
+            return self._matching(self.table)
+        rows = self.predicates.alias(level.model)
+        key = level.model.key.name
+        page = sa.select(rows.c[key]).where(*self._matching(rows)).order_by(*self.predicates.order(level.order, rows))
+        # Twice in brackets, since MariaDB takes no LIMIT in the subquery of an IN.
+        chosen = paged(self.predicates, page, level, None).correlate_except(rows).subquery()
+        return [self.table.c[key].in_(sa.select(chosen.c[key]))]
+
+    def _matching(self, table: FromClause) -> list[sa.ColumnElement[bool]]:
         plan, predicates = self._plan, self.predicates
         conditions: list[sa.ColumnElement[bool]] = []
         if plan.read.key is not None:
-            key = self.table.c[plan.read.level.model.key.name]
+            key = table.c[plan.read.level.model.key.name]
             conditions.append(key == predicates.binds.slot(plan.read.key, key.type))
         if plan.rule is not None and plan.rule != plan.read.level.rule:
-            conditions.append(predicates.rule(plan.rule, self.table))
-        return conditions + predicates.matches(plan.read.level, self.table)
+            conditions.append(predicates.rule(plan.rule, table))
+        if plan.read.after is not None:
+            conditions.append(predicates.after(plan.read.level.order, plan.read.after, table))
+        return conditions + predicates.matches(plan.read.level, table)
 
     def on_conflict(self, insert: Any, unique: Sequence[FieldSpec], fields: Sequence[str], merge: WritePlan | None) -> Any:
         """What happens to a row that is there already: nothing, or it takes the new values where its update rule allows."""
