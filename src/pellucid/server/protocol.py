@@ -38,6 +38,9 @@ _IDLE, _HEAD, _BODY, _HANDLING, _STREAMING, _DRAINING, _FLUSHING, _LINGERING, _C
 
 _AT_ONCE = 16
 """Pipelined requests answered before other connections have their turn."""
+_FIRST_REQUEST = 1.0
+"""Seconds that a connection without any request so far has for its first one when the worker stops."""
+_RETRY = (("Retry-After", "1"),)
 _CLOSE = "connection: close\r\n"
 _KEEP_ALIVE = "connection: keep-alive\r\n"
 
@@ -101,9 +104,9 @@ class HttpProtocol(asyncio.Protocol):
                 self._news.append(("tls", (tls.version(), tls.cipher())))
         has_room = service.add(self)
         if service.stopping:
-            self._refuse(Problem(SHUTTING_DOWN, headers=[("Retry-After", "1")]))
-        elif not has_room and service.has_room_to_refuse():
-            self._refuse(Problem(TOO_MANY_CONNECTIONS, headers=[("Retry-After", "1")]))
+            self.stop()  # accepted at the last moment: served like those that were a moment earlier
+        if not has_room and service.has_room_to_refuse():
+            self._refuse(Problem(TOO_MANY_CONNECTIONS, headers=_RETRY))
         elif not has_room:
             transport.abort()
 
@@ -358,7 +361,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def _completed(self, request: Request, future: asyncio.Future[Response]) -> None:
         self._task = None
-        error: BaseException | None = asyncio.CancelledError() if future.cancelled() else future.exception()
+        error: BaseException | None
+        if future.cancelled():
+            error = Problem(SHUTTING_DOWN, headers=_RETRY) if self._service.stopping else asyncio.CancelledError()
+        else:
+            error = future.exception()
         answer = future.result() if error is None else self._service.fault(request, error)
         if not isinstance(answer, Response):
             answer = self._service.fault(request, _nonsense(answer))
@@ -485,11 +492,22 @@ class HttpProtocol(asyncio.Protocol):
         """The worker stops: an idle connection ends, any other after its answer."""
         self._block = ()
         self._keep = False
-        self._loop.call_soon(self._close_if_idle)  # what has arrived already is served first
+        if self._state is _IDLE and not self._trace_id:
+            # Whoever has just connected is about to ask, and cannot know that it may have to ask again.
+            self.deadline = self._loop.time() + _FIRST_REQUEST
+        elif self._state is _IDLE or self._state is _FLUSHING:
+            self._loop.call_soon(self._close_if_idle)  # what has arrived already is served first
 
     def _close_if_idle(self) -> None:
         if self._state is _IDLE or self._state is _FLUSHING:
             self._close()
+
+    def give_up(self) -> None:
+        """Time is over: a handler that still works is cancelled, and its caller told; anything else just ends."""
+        if self._task is not None:
+            self._task.cancel()
+        else:
+            self.abort()
 
     def abort(self) -> None:
         """End it now, whatever is under way."""

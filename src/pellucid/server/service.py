@@ -24,6 +24,8 @@ OnError = Callable[[Request, BaseException], None]
 
 _PROBLEM_JSON = b"content-type: application/problem+json\r\n"
 _ROOM_TO_REFUSE = 256
+_LAST_WORDS = 0.5
+"""Seconds for the answers to requests that were given up when the worker stopped."""
 _log = logging.getLogger("pellucid.server")
 
 
@@ -36,6 +38,7 @@ class Served(Protocol):
     def blocked(self) -> bool: ...
     def check(self, at: float) -> None: ...
     def stop(self) -> None: ...
+    def give_up(self) -> None: ...
     def abort(self) -> None: ...
 
 
@@ -138,14 +141,20 @@ class Service:
         except Exception as error:
             self.report(request, error)
 
+    async def _until_empty(self, seconds: float) -> None:
+        if self.connections:
+            self._empty = self.loop.create_future()
+            await asyncio.wait([self._empty], timeout=seconds)
+
     async def stop(self, grace: float) -> None:
         """End all connections: idle ones now, busy ones after their answer, all others after `grace` seconds."""
         self.stopping = True
         for connection in tuple(self.connections):
             connection.stop()
-        if self.connections:
-            self._empty = self.loop.create_future()
-            await asyncio.wait([self._empty], timeout=grace)
+        await self._until_empty(grace)
+        for connection in tuple(self.connections):
+            connection.give_up()
+        await self._until_empty(_LAST_WORDS)
         for connection in tuple(self.connections):
             connection.abort()
         if self._timer is not None:

@@ -1,7 +1,7 @@
 """A worker: accepts connections on sockets that listen already, until it is told to stop.
 
 In: a handler and sockets. Out: nothing but answers. It knows neither the application nor the supervisor that may have started
-it; that one is told "ready" through a pipe, if there is one.
+it; that one is told "ready" through a socket, if there is one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import TypeVar
 
 from pellucid.http.messages import Handler, Observer
@@ -22,10 +23,10 @@ from pellucid.server.listen import address_of, listen
 from pellucid.server.protocol import HttpProtocol
 from pellucid.server.service import OnError, Service, log_error
 
-__all__ = ["READY_VARIABLE", "announce_ready", "run", "running", "serve", "stop_on_signals"]
+__all__ = ["SUPERVISOR_VARIABLE", "announce_ready", "run", "running", "serve", "stop_on_signals"]
 
-READY_VARIABLE = "PELLUCID_READY_FD"
-"""Names the pipe through which a worker tells its supervisor that it serves."""
+SUPERVISOR_VARIABLE = "PELLUCID_SUPERVISOR_FD"
+"""Names the socket between a worker and its supervisor: the worker says when it serves, and each notices the other's end."""
 
 T = TypeVar("T")
 
@@ -108,25 +109,43 @@ async def running(
         await task
 
 
+@cache
+def _link() -> socket.socket | None:
+    """The connection to the supervisor, if there is one."""
+    number = os.environ.pop(SUPERVISOR_VARIABLE, "")
+    if not number:
+        return None
+    link = socket.socket(fileno=int(number))
+    link.setblocking(False)
+    return link
+
+
 def stop_on_signals(stop: asyncio.Event) -> None:
-    """Let SIGTERM and SIGINT set the event: the first asks for a graceful end, a second SIGINT ends the process."""
+    """Let SIGTERM, SIGINT and a supervisor's death set the event; a second SIGINT ends the process at once."""
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
         if stop.is_set():
-            os._exit(130)
+            os._exit(128 + signal.SIGINT)
         stop.set()
 
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, interrupted)
+    link = _link()
+    if link is not None:
+
+        def orphaned() -> None:
+            loop.remove_reader(link)
+            stop.set()
+
+        loop.add_reader(link, orphaned)
 
 
 def announce_ready() -> None:
     """Tell the supervisor, if there is one, that this worker serves."""
-    number = os.environ.pop(READY_VARIABLE, "")
-    if number:
-        os.write(int(number), b"\n")
-        os.close(int(number))
+    link = _link()
+    if link is not None:
+        link.send(b"\n")
 
 
 def run(main: Coroutine[object, object, T]) -> T:
