@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from pellucid.errors import MALFORMED_BODY, Problem
-from pellucid.http.strict import strict_twin
+from pellucid.web.strict import strict_twin
 from pellucid.validation import explain
 
 

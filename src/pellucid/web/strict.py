@@ -20,7 +20,7 @@ from typing import Annotated, Union, get_args, get_origin
 import annotated_types
 import msgspec
 
-from pellucid.http.validate import BOUNDS, Limit
+from pellucid.validation import BOUNDS, Limit
 
 __all__ = ["strict_twin", "twin_with_limits"]
 
