@@ -18,10 +18,10 @@ from pellucid.errors import INVALID_BODY, INVALID_PARAMETER, UNSUPPORTED_MEDIA_T
 from pellucid.http.forms import FORM_TYPES, Form, FormLimits, query_fields, read_form
 from pellucid.http.messages import Request
 from pellucid.http.negotiate import content_type
-from pellucid.web.strict import strict_twin, twin_with_limits
 from pellucid.validation import Limit, explain, malformed
 from pellucid.web.router import parameters
 from pellucid.web.signature import EndpointSpec, ParameterSpec, Place
+from pellucid.web.strict import strict_twin, twin_with_limits
 
 __all__ = ["Arguments"]
 
