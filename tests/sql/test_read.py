@@ -129,7 +129,9 @@ EMBEDS = [
     ("Author", "select=id,books!inner(id,tags!inner(name))&books.tags.name=eq.sky",
      [{"id": 1, "books": [{"id": 1, "tags": [{"name": "sky"}]}]}]),
     ("Tag", "select=name,books(title,author(name))&id=eq.1", [
-        {"name": "sea", "books": [{"title": "Alpha*", "author": {"name": "Ursula"}}, {"title": "alphabet", "author": {"name": "Ursula"}}]},
+        {"name": "sea", "books": [
+            {"title": "Alpha*", "author": {"name": "Ursula"}}, {"title": "alphabet", "author": {"name": "Ursula"}},
+        ]},
     ]),
     ("Book", "select=id,...author(by:name)&id=gt.2", [{"id": 3, "by": "Émile"}, {"id": 4, "by": "Émile"}]),
     ("Book", "select=id,...editor(by:name,books(id))&id=in.(1,2)", [
@@ -138,7 +140,10 @@ EMBEDS = [
     ("Author", "select=id,books(id,...editor(by:name))&id=eq.1",
      [{"id": 1, "books": [{"id": 1, "by": "Émile"}, {"id": 2, "by": None}]}]),
     ("Book", "select=id,data->a->b,n:data->>n,price::text,stock::float,sold::text,length::text,rating::int&id=eq.1", [
-        {"id": 1, "b": [1, "two", None], "n": "5", "price": "-0.05", "stock": 0.0, "sold": "true", "length": "P1DT90.5S", "rating": 0},
+        {
+            "id": 1, "b": [1, "two", None], "n": "5", "price": "-0.05", "stock": 0.0, "sold": "true", "length": "P1DT90.5S",
+            "rating": 0,
+        },
     ]),
     ("Author", "select=books(data->a->b,price::text,worth)&id=eq.1&books.id=eq.1",
      [{"books": [{"b": [1, "two", None], "price": "-0.05", "worth": 0}]}]),
@@ -401,7 +406,30 @@ def test_the_warm_way_binds_what_the_cold_way_binds(library: Any, parts: list[st
     prepared = compile_read(library.catalog, "Book", query.shape, NOBODY)
     scanned = scan(query_string)
     assert scanned is not None
-    assert prepared.template(query.values, origins).bind(scanned[1]) == prepared.bind(query.values)
+    assert prepared.template(query.values, origins).bind(scanned[1]) == tuple(prepared.bind(query.values))
+
+
+def test_the_warm_way_binds_the_actor_and_the_parts_of_a_cursor(library: Any) -> None:
+    first = compile_read(library.catalog, "Note", Shape(order=parse("Note", "order=text").shape.order, cursor=True), BEN)
+    cursor = first.cursor(library.run(first, first.bind([], BEN.id))[0])
+    query_string = f"text=gt.A&order=text&after={cursor}&book=in.(1,2)&limit=9"
+    query, origins = parse_with_origins("Note", query_string)
+    prepared = compile_read(library.catalog, "Note", query.shape, BEN)
+    scanned = scan(query_string)
+    assert scanned is not None
+    bound = prepared.template(query.values, origins).bind(scanned[1], BEN.id)
+    assert list(bound) == prepared.bind(query.values, BEN.id)
+    assert [row[0] for row in library.run(prepared, bound)] == [3]
+    plain, origins = parse_with_origins("Note", "text=gt.A&limit=9")
+    prepared = compile_read(library.catalog, "Note", plain.shape, BEN)
+    assert set(prepared.template(plain.values, origins).bind(["A", "9"], BEN.id)) == {2, "A", 9}
+
+
+def test_a_template_refuses_constants_that_do_not_fit_at_once(library: Any) -> None:
+    query, origins = parse_with_origins("Book", "stock=in.(1,x)")
+    prepared = compile_read(library.catalog, "Book", query.shape, NOBODY)
+    with pytest.raises(Problem, match="stock: expected a whole number"):
+        prepared.template(query.values, origins)
 
 
 @pytest.mark.parametrize("dialect", ["postgresql", "mariadb"])

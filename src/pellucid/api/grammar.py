@@ -31,11 +31,21 @@ AddValue = Callable[[str], int]
 """Takes a value's text, gives the slot it was put in."""
 
 UNSUPPORTED: Final[dict[str, str]] = {
-    "fts": "ilike.*word*", "plfts": "ilike.*word*", "phfts": "ilike.*some words*", "wfts": "ilike.*word*",
-    "match": "like with * for any text", "imatch": "ilike with * for any text",
-    "cs": "->key=eq.value on a JSON field, or an embed with !inner", "cd": "in.(a,b)", "ov": "gte and lte on two fields", "sl": "lt on a field", "sr": "gt on a field",
-    "nxr": "lte on a field", "nxl": "gte on a field", "adj": "eq on two fields",
-}  # fmt: skip
+    "fts": "ilike.*word*",
+    "plfts": "ilike.*word*",
+    "phfts": "ilike.*some words*",
+    "wfts": "ilike.*word*",
+    "match": "like with * for any text",
+    "imatch": "ilike with * for any text",
+    "cs": "->key=eq.value on a JSON field, or an embed with !inner",
+    "cd": "in.(a,b)",
+    "ov": "gte and lte on two fields",
+    "sl": "lt on a field",
+    "sr": "gt on a field",
+    "nxr": "lte on a field",
+    "nxl": "gte on a field",
+    "adj": "eq on two fields",
+}
 """PostgREST's operators that only PostgreSQL has, and what serves instead on every database."""
 
 AGGREGATES: Final = frozenset({"avg", "count", "max", "min", "sum"})
@@ -95,6 +105,7 @@ class Reader:
 
     @property
     def done(self) -> bool:
+        """Whether nothing is left."""
         return self.at >= len(self.text)
 
     def fail(self, expected: str, hint: str | None = None) -> Problem:

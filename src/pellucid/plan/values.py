@@ -27,7 +27,9 @@ def converter(slot: SlotType, *, glob: bool, most: int, cursor: CursorType) -> C
     match slot.use:
         case Use.VALUE:
             assert slot.field is not None
-            return _same if slot.field.kind is Kind.STR else _value(slot.field)
+            if slot.field.kind is Kind.STR:
+                return _same
+            return _whole(slot.field) if slot.field.kind is Kind.INT else _value(slot.field)
         case Use.PATTERN:
             return glob_pattern if glob else like_pattern
         case Use.IPATTERN:
@@ -35,7 +37,7 @@ def converter(slot: SlotType, *, glob: bool, most: int, cursor: CursorType) -> C
         case Use.JSON:
             return json_value
         case Use.LIMIT:
-            return lambda text: min(int(text), most)
+            return lambda text: number if (number := int(text)) < most else most
         case Use.OFFSET:
             return int
         case Use.CURSOR:
@@ -60,6 +62,12 @@ def _value(field: FieldSpec) -> Convert:
             ) from None
 
     return convert
+
+
+def _whole(field: FieldSpec) -> Convert:
+    """Most values are keys: plain digits skip what odd ones need."""
+    parse = _value(field)
+    return lambda text: int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else parse(text)
 
 
 def json_value(text: str) -> Stored:

@@ -1,5 +1,4 @@
-"""A Statement: SQL text, where its values come from, and what its rows hold. Made once per shape, then only looked
-up.
+"""A Statement: SQL text, where its values come from, and what its rows hold; made once per shape, then looked up.
 
 Light: no SQLAlchemy here, so the warm path can import it. `sql/read.py` and `sql/write.py` make what is here,
 `resource` runs it:
@@ -8,7 +7,7 @@ Light: no SQLAlchemy here, so the warm path can import it. `sql/read.py` and `sq
     prepared.bind(values, actor_id, row)          texts of the query's slots -> values for the database
     prepared.row_binder(columns)                  rows of a write -> values for the database
     prepared.template(query_values, origins)      the same for one scan key: constants are converted once
-        .bind(scanned, actor_id) -> list of values
+        .bind(scanned, actor_id) -> the values
     prepared.statement.columns, .hidden           what a row holds: shown columns, then hidden ones
 """
 
@@ -17,6 +16,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -127,7 +127,7 @@ class Prepared:
                 steps.append((None, _ACTOR, None))
             else:
                 steps.append((None, _CONSTANT, _take(param, constants, None, None)))
-        return Template(tuple(steps))
+        return Template(steps)
 
     def cursor(self, row: Sequence[Stored]) -> str:
         """The cursor that continues after this row; only where the shape asked for one."""
@@ -152,31 +152,55 @@ def _take(
 
 
 _CONSTANT, _ACTOR = -1, -2
-_Step = tuple["Convert | None", int, "Stored"]
+_Step = tuple[Convert | None, int, Stored]
+"""A conversion with the index of the scanned value, or a constant; last the part of a cursor, or the constant itself."""
+
+
+class Bind(Protocol):
+    """Scanned texts, and the id of the account that asks, to the values of a statement's parameters."""
+
+    def __call__(self, scanned: Sequence[str], actor_id: int | str | None = None) -> Sequence[Stored]: ...
 
 
 class Template:
-    """The binding of one scan key: for each parameter a conversion of a scanned value, the actor's id, or a constant."""
+    """The binding of one scan key: for each parameter a conversion of a scanned value, the actor's id, or a constant.
 
-    __slots__ = ("_plain", "_steps")
+    `bind(scanned, actor_id)` gives the values of the statement's parameters. Raises BAD_FILTER_VALUE, BAD_CURSOR.
+    """
 
-    def __init__(self, steps: tuple[_Step, ...]) -> None:
-        self._steps = steps
-        # The usual case has no cursor and no actor: two branches less per value.
-        plain = all(at != _ACTOR and (convert is None or part == -1) for convert, at, part in steps)
-        self._plain: tuple[tuple[Callable[[str], Stored] | None, int, Stored], ...] | None = (
-            tuple([(convert, at, part) for convert, at, part in steps]) if plain else None  # type: ignore[misc]
-        )
+    __slots__ = ("bind",)
 
-    def bind(self, scanned: Sequence[str], actor_id: int | str | None = None) -> list[Stored]:
-        """The values of the statement's parameters. Raises BAD_FILTER_VALUE, BAD_CURSOR."""
-        if self._plain is not None:
-            return [value if convert is None else convert(scanned[at]) for convert, at, value in self._plain]
+    def __init__(self, steps: Sequence[_Step]) -> None:
+        cursor = any(convert is not None and part != -1 for convert, _, part in steps)
+        self.bind: Bind = _interpreted(steps) if cursor else _compiled(steps)
+
+
+def _compiled(steps: Sequence[_Step]) -> Bind:
+    """A tuple expression, half as long as a loop over the steps. Its source holds numbers of ours, and nothing of a caller's."""
+    names: dict[str, object] = {}
+    items: list[str] = []
+    for number, (convert, at, constant) in enumerate(steps):
+        names[f"n{number}"] = constant if convert is None else convert
+        items.append("actor_id" if at == _ACTOR else f"n{number}" if convert is None else f"n{number}(scanned[{at}])")
+    source = f"lambda scanned, actor_id=None: ({''.join(f'{item}, ' for item in items)})"
+    bind: Bind = eval(source, names)  # noqa: S307
+    return bind
+
+
+def _interpreted(steps: Sequence[_Step]) -> Bind:
+    """The same for statements with a cursor, whose one text gives several values."""
+
+    def bind(scanned: Sequence[str], actor_id: int | str | None = None) -> Sequence[Stored]:
+        taken: dict[int, Stored | tuple[Stored, ...]] = {}
         out: list[Stored] = []
-        for convert, at, part in self._steps:
-            if convert is not None:
-                value = convert(scanned[at])
-                out.append(value[int(part or 0)] if isinstance(value, tuple) else value)
-            else:
+        for convert, at, part in steps:
+            if convert is None:
                 out.append(actor_id if at == _ACTOR else part)
+                continue
+            if at not in taken:
+                taken[at] = convert(scanned[at])
+            value = taken[at]
+            out.append(value[part] if isinstance(value, tuple) and isinstance(part, int) else value)  # type: ignore[arg-type]
         return out
+
+    return bind

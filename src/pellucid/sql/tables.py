@@ -1,8 +1,7 @@
-"""A Catalog as SQLAlchemy tables, the same for every dialect: what queries are built from and migrations compare
-with.
+"""A Catalog as SQLAlchemy tables, the same for every dialect: what queries are built from.
 
-In: the models. Out: one `MetaData`. A column holds the stored form of its field (`schema/types.py`), so no SQLAlchemy
-type ever converts a value. It runs nothing.
+In: the models. Out: one `MetaData`. A column holds the stored form of its field (`schema/types.py`), so no SQLAlchemy type
+ever converts a value. Constraints and indexes are not here but in `sql/ddl.py`, which needs no SQLAlchemy. It runs nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +23,9 @@ def _add(model: ModelSpec, metadata: sa.MetaData) -> None:
     sa.Table(model.table, metadata, *columns)
 
 
+_MOST_KEPT = 8
 _kept: dict[int, tuple[Catalog, sa.MetaData]] = {}
+"""By the identity of the catalog, which is held so that the identity stays its own."""
 
 
 def tables(catalog: Catalog) -> sa.MetaData:
@@ -34,5 +35,7 @@ def tables(catalog: Catalog) -> sa.MetaData:
         metadata = sa.MetaData()
         for model in catalog.models.values():
             _add(model, metadata)
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
         _kept[id(catalog)] = kept = (catalog, metadata)
     return kept[1]

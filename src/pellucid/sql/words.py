@@ -1,10 +1,9 @@
-"""How each database says what SQLAlchemy has no word for: JSON made in SQL, paths into JSON, patterns, and a field's
-form on the wire.
+"""How each database says what SQLAlchemy has no word for: JSON, patterns, and a field's form on the wire.
 
-In: SQLAlchemy expressions over stored values. Out: expressions for one dialect. It knows fields and their kinds, no
-plans and no rules.
+In: SQLAlchemy expressions over stored values. Out: expressions for one dialect. It knows fields and their kinds, no plans
+and no rules.
 
-SQLite needs two functions of ours, registered on every connection by `db/sqlite.py`: `pellucid_ilike(text, pattern)`
+SQLite needs two functions of ours, registered on every connection by `db/sqlite_match.py`: `pellucid_ilike(text, pattern)`
 with Unicode case folding and LIKE's pattern syntax (backslash escapes), and `pellucid_base64(blob)`.
 """
 
@@ -97,6 +96,7 @@ class Words:
     # text forms -----------------------------------------------------------------------------------------------------
 
     def boolean_text(self, value: Expression) -> Expression:
+        """`true`, `false`, or null."""
         return sa.case((value == number(1), quoted("true")), (value == number(0), quoted("false")))
 
     def decimal_text(self, value: Expression, places: int) -> Expression:
@@ -126,6 +126,7 @@ class Words:
         return sa.case((value.is_(None), sa.null()), (value == number(0), quoted("P0D")), else_=text)
 
     def base64(self, value: Expression) -> Expression:
+        """Bytes as base64 without line breaks."""
         match self.dialect:
             case "sqlite":
                 return sa.func.pellucid_base64(value)
