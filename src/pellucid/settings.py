@@ -93,7 +93,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The order of the documentation."""
 
-_PASSED_ON = frozenset({"PELLUCID_FDS", "PELLUCID_READY_FD"})  # from the supervisor to its workers, see server/
+_PASSED_ON = frozenset({"PELLUCID_FDS", "PELLUCID_SUPERVISOR_FD"})  # from the supervisor to its workers, see server/
 _PATHS = frozenset({"app", "unix_socket", "tls_certificate", "tls_key", "database"})
 _SECRETS = frozenset({"database"})  # a URL may hold a password; PELLUCID_DATABASE_FILE names a file to read it from
 

@@ -43,8 +43,8 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(target)
     handler.setFormatter(PrettyFormatter(settings, target) if settings.log_format == "pretty" else JsonFormatter())
     logging.basicConfig(handlers=[handler], level=_LEVELS[settings.log_level], force=True)
-    # asyncio's debug line about its selector is noise at any level.
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for noisy in ("asyncio", "watchfiles"):  # which event loop, how many changes: of no use to anybody here
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
 

@@ -1,7 +1,7 @@
 """A worker process: the user's app behind listening sockets, until it is told to stop.
 
 In: the project, and the sockets that listen. Out: an exit code. `python -m pellucid.cli.worker` is what a supervisor starts, with
-the flags of the command as JSON; `pellucid run` with one worker calls `work` itself, without a second process.
+an `Order` as JSON; `pellucid run` with one worker calls `work` itself, without a second process.
 
 The database is looked at before the first request is taken: `dev` brings it up to the models and shows the SQL, `run` refuses
 one that does not match.
@@ -11,61 +11,121 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from pellucid import __version__
 from pellucid.anatomy.recorder import Recorder
-from pellucid.cli.line import GREEN, GREY, style
+from pellucid.cli.line import BOLD, GREEN, GREY, style
 from pellucid.cli.logs import AccessLog, configure, wants_colour
 from pellucid.cli.project import Failed, Project, find_project, import_app
 from pellucid.errors import Problem
 from pellucid.http.messages import Observer, Request, Response
 from pellucid.server.connection import Limits
-from pellucid.server.listen import ListenError, inherited, tls_context
+from pellucid.server.listen import ListenError, address_of, inherited, tls_context
 from pellucid.server.worker import announce_ready, run, serve, stop_on_signals
-from pellucid.settings import Settings
+from pellucid.settings import SETTINGS, Settings, shown
 
 if TYPE_CHECKING:
     from pellucid.app import App
 
-__all__ = ["command", "work"]
+__all__ = ["Order", "command", "say_where", "short_path", "work"]
 
 HOPELESS = 3
 """The exit code of a worker that would fail again in the same way: its app, its settings or its database must be mended first."""
 
 
-def command(project_flags: dict[str, object]) -> list[str]:
-    """The command line of a worker process for these flags of `dev` or `run`."""
-    return [sys.executable, "-m", "pellucid.cli.worker", msgspec.json.encode(project_flags).decode()]
+class Order(msgspec.Struct, frozen=True):
+    """What a worker process is told: the flags of `dev` or `run`, and a file that the first worker to be ready removes.
+
+    So only that one prints where everything is; those of a reload say in a line that they are there.
+    """
+
+    flags: dict[str, str | bool]
+    marker: str
+
+
+def command(order: Order) -> list[str]:
+    """The command line of a worker process."""
+    return [sys.executable, "-m", "pellucid.cli.worker", msgspec.json.encode(order).decode()]
 
 
 def main() -> None:
     """The entry point of a worker process."""
+    began = time.perf_counter()
+    order = msgspec.json.decode(sys.argv[1], type=Order)
     try:
-        flags = msgspec.json.decode(sys.argv[1], type=dict[str, object])
+        flags: dict[str, object] = {**order.flags}
         app = flags.pop("app", None)
         project = find_project(app if isinstance(app, str) else None, flags)
         configure(project.settings)
-        work(project, inherited())
+        sockets = inherited()
+
+        def announce(app: App) -> None:
+            announce_ready()
+            try:
+                os.unlink(order.marker)
+            except FileNotFoundError:
+                if project.settings.mode == "dev":
+                    click.echo(f"Ready again after {(time.perf_counter() - began) * 1000:.0f} ms", err=True)
+            else:
+                say_where(project, app, sockets, time.perf_counter() - began)
+
+        work(project, sockets, announce)
     except click.ClickException as error:
         error.show()
         sys.exit(HOPELESS)
 
 
-def work(project: Project, sockets: Sequence[socket.socket], on_ready: Callable[[], None] = announce_ready) -> None:
+def work(project: Project, sockets: Sequence[socket.socket], on_ready: Callable[[App], None]) -> None:
     """Serve the project's app on these sockets until SIGTERM or SIGINT. Raises Failed where it cannot start."""
     app = import_app(project)
     _prepare_database(app, project)
     _allow_descriptors(project.settings.connections + 64)
     try:
-        run(_serve(app, project.settings, sockets, on_ready))
+        run(_serve(app, project.settings, sockets, lambda: on_ready(app)))
     except (ListenError, Problem) as error:
         raise Failed(str(error)) from None
+
+
+def say_where(project: Project, app: App, sockets: Sequence[socket.socket], took: float) -> None:
+    """Say what one wants to know first: where the page, the API and its description are, and where the data is."""
+    settings = project.settings
+    address = settings.public_url or address_of(sockets[0], "https" if settings.tls_certificate else "http")
+    address = address.rstrip("/")
+    collections = [model.collection for model in app.catalog.models.values()]
+    places = {
+        "page": f"{address}/" if app.static is not None else "",
+        "API": f"{address}/api/{collections[0]}" if collections else "",
+        "described": f"{address}/openapi.json",
+        "requests": f"{address}/_pellucid/requests" if settings.mode == "dev" and settings.anatomy == "on" else "",
+        "database": short_path(shown(SETTINGS["database"], settings.database)),
+    }
+    places = {name: place for name, place in places.items() if place}
+    if settings.log_format == "json":
+        logging.getLogger("pellucid").info("ready", extra={**places, "ready_ms": round(took * 1000), "version": __version__})
+        return
+    colour = wants_colour(sys.stderr)
+    head = f"{style(f'Pellucid {__version__}', BOLD, colour)} serves {short_path(str(project.file))}"
+    lines = [f"{head} {style(f'(ready after {took * 1000:.0f} ms, Ctrl+C stops it)', GREY, colour)}"]
+    for name, place in places.items():
+        others = f" {style(' '.join(collections[1:]), GREY, colour)}" if name == "API" and collections[1:] else ""
+        lines.append(f"  {style(f'{name:<10}', GREY, colour)}{place}{others}")
+    click.echo("\n".join(lines) + "\n", err=True)
+
+
+def short_path(path: str) -> str:
+    """A path as one would type it here, where it is below the current folder."""
+    short = os.path.relpath(path) if os.path.isabs(path) else path
+    return path if short.startswith("..") else short
 
 
 async def _serve(app: App, settings: Settings, sockets: Sequence[socket.socket], on_ready: Callable[[], None]) -> None:
@@ -73,11 +133,15 @@ async def _serve(app: App, settings: Settings, sockets: Sequence[socket.socket],
     stop_on_signals(stop)
     tls = tls_context(settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     backend = app.backend(settings)
+    warming: asyncio.Future[None] | None = None
+
+    def ready() -> None:
+        nonlocal warming
+        on_ready()
+        warming = asyncio.get_running_loop().run_in_executor(None, _warm_up)
+
     try:
         await backend.start()
-        # What is here now lives as long as the process: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
         await serve(
             backend.handler,
             sockets,
@@ -86,10 +150,21 @@ async def _serve(app: App, settings: Settings, sockets: Sequence[socket.socket],
             observer=_observer(settings, backend.recorder),
             tls=tls,
             grace=settings.grace,
-            on_ready=on_ready,
+            on_ready=ready,
         )
     finally:
+        if warming is not None:
+            await warming
         await backend.stop()
+
+
+def _warm_up() -> None:
+    """Import, beside the first requests, what building the first statement needs; then tell the collector that all this stays."""
+    import pellucid.sql.read
+    import pellucid.sql.write  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 def _limits(settings: Settings) -> Limits:
@@ -120,6 +195,7 @@ def _observer(settings: Settings, recorder: Recorder | None) -> Observer | None:
 
 def _prepare_database(app: App, project: Project) -> None:
     from pellucid.cli.data import database_file
+    from pellucid.cli.migrate import print_steps
     from pellucid.sql.migrate import MigrationError, require_match, update
 
     file = database_file(project)
@@ -132,14 +208,9 @@ def _prepare_database(app: App, project: Project) -> None:
     except MigrationError as error:
         raise Failed(str(error)) from None
     if steps:
-        colour = wants_colour(sys.stderr)
         what = "brought up to the models" if existed else "made"
-        lines = [f"{style(file.name, GREEN, colour)} {what}:"]
-        for step in steps:
-            lines.append(f"  {step.description}")
-            sql = "".join(f"{statement};\n" for statement in step.sql)
-            lines += [style(f"    {line}", GREY, colour) for line in sql.splitlines()]
-        click.echo("\n".join(lines), err=True)
+        click.echo(f"{style(short_path(str(file)), GREEN, wants_colour(sys.stderr))} was {what}:", err=True)
+        print_steps(steps)
 
 
 def _allow_descriptors(wanted: int) -> None:
