@@ -173,6 +173,7 @@ class Backend:
         self.endpoints: tuple[EndpointSpec, ...] = ()
         self._once = Idempotency(settings.idempotency_hours)
         self._data: Data | None = None
+        self._threads: Threads | None = None
 
     @property
     def observer(self) -> Observer | None:
@@ -200,6 +201,8 @@ class Backend:
             await function(self._data)
         database, self.database = self.database, None
         self.handler = _not_started
+        if self._threads is not None:
+            self._threads.close()
         await database.close()
 
     def _compose(self, database: Database, trusted: Trusted) -> Handler:
@@ -227,7 +230,7 @@ class Backend:
 
     def _user_routes(self, make_call: Callable[[Request], Call]) -> list[Route]:
         settings = self.settings
-        threads = Threads(settings.threads)
+        self._threads = threads = Threads(settings.threads)
         templates = None if self.app.templates is None else Templates(self.app.templates, reload=settings.mode == "dev")
         routes: list[Route] = []
         specs: list[EndpointSpec] = []

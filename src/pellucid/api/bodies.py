@@ -18,7 +18,7 @@ from pellucid.http.negotiate import content_type
 from pellucid.resource.intake import Intake, New
 from pellucid.schema.rules import Actor
 
-__all__ = ["MERGE_PATCH", "media_of", "read_changes", "read_new"]
+__all__ = ["MERGE_PATCH", "media_of", "read_changes", "read_new", "read_whole"]
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -30,19 +30,19 @@ _FACT: Final = "media"
 
 
 def media_of(request: Request) -> str:
-    """The media type of the body, JSON where the header is absent. Raises UNSUPPORTED_MEDIA_TYPE."""
+    """The media type of the body. Raises UNSUPPORTED_MEDIA_TYPE, also where there is none: a page elsewhere may send an untyped body without asking."""
     facts = request.headers.facts
     known = facts.get(_FACT)
     if known is None:
         found = content_type(request.headers)
-        name = found.name if found is not None else JSON if "content-type" not in request.headers else ""
+        name = found.name if found is not None else ""
         if name.endswith("+json") and name != MERGE_PATCH:
             name = JSON
         known = facts[_FACT] = name
     if known not in (JSON, MERGE_PATCH, CSV, *FORMS):
         raise Problem(
             UNSUPPORTED_MEDIA_TYPE,
-            f"a body of {request.headers.get('content-type')} is not understood here",
+            f"a body of type {request.headers.get('content-type', 'unknown')} is not understood here",
             hint=f"send {JSON}, {CSV}, or {' or '.join(FORMS)}",
             headers=[("accept-post", f"{JSON}, {CSV}, {', '.join(FORMS)}")],
         )
@@ -61,6 +61,16 @@ async def read_new(request: Request, body: bytes, intake: Intake, actor: Actor) 
     if media in FORMS:
         return [intake.convert(await _form(request), actor, strict=False)], False
     raise Problem(UNSUPPORTED_MEDIA_TYPE, f"{MERGE_PATCH} changes rows and makes none", hint=f"send {JSON}")
+
+
+async def read_whole(request: Request, body: bytes, intake: Intake, actor: Actor) -> New:
+    """The row of a PUT: one object, with or without its key."""
+    media = media_of(request)
+    if media in FORMS:
+        return intake.convert(await _form(request), actor, strict=False)
+    if media != JSON:
+        raise Problem(UNSUPPORTED_MEDIA_TYPE, "PUT takes one object", hint=f"send {JSON}")
+    return intake.put(body, actor)
 
 
 async def read_changes(request: Request, body: bytes, intake: Intake) -> dict[str, Value]:

@@ -101,7 +101,7 @@ class Data:
         """The row with this key, or None."""
         book = self._trusted.book(model)
         warm, texts = book.one.find("", NOBODY, (str(key),))
-        rows = await self._read(warm.reading.text, warm.template.bind(texts))
+        rows = await self._read(warm.reading.text, warm.template.bind(texts, None))
         return cast("M", book.instances(warm.reading.codec.columns, rows)[0]) if rows else None
 
     async def find(
@@ -113,7 +113,7 @@ class Data:
         """
         book = self._trusted.book(model)
         warm, texts = book.many.find(_query_string(filters, order, limit, offset))
-        rows = await self._read(warm.reading.text, warm.template.bind(texts))
+        rows = await self._read(warm.reading.text, warm.template.bind(texts, None))
         return cast("list[M]", book.instances(warm.reading.codec.columns, rows))
 
     async def count(self, model: type[Model], **filters: str | Sequence[str]) -> int:
@@ -176,10 +176,11 @@ def _query_string(filters: Mapping[str, str | Sequence[str]], order: str | None,
 def _plain(value: object) -> object:
     """What msgspec cannot write by itself: model instances, as their fields."""
     if isinstance(value, Model):
-        return value.__dict__
+        hidden = {name for name, info in type(value).__declared__.infos.items() if info.secret or info.write_only}
+        return {name: content for name, content in value.__dict__.items() if name not in hidden}
     raise TypeError(f"an endpoint returned a {type(value).__name__}, which cannot be written as JSON")
 
 
 encode_value = msgspec.json.Encoder(enc_hook=_plain).encode
-"""The JSON of what an endpoint returns; model instances are objects of their fields."""
+"""The JSON of what an endpoint returns; model instances are objects of their fields, secret and write-only ones left out."""
 

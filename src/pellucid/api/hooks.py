@@ -7,7 +7,7 @@ comes here: it stays one script in a group of others. With hooks it holds the on
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from pellucid.api.call import Call
 from pellucid.api.data import Trusted
@@ -151,6 +151,6 @@ class HookedWrites:
         for key in written.keys:
             row: object = key
             if action != "delete":
-                row = await call.data.get(self._resource.model.cls, key)
+                row = await call.data.get(cast("type[Model]", self._resource.model.cls), key)
             for hook in after:
                 await hook(row, call)

@@ -15,7 +15,7 @@ from pellucid.api.asked import Asked, Form, asked_of
 from pellucid.api.lookup import Lookup, Warm
 from pellucid.db.database import Database, Rows, Value
 from pellucid.errors import NOT_ONE_ROW, RANGE_NOT_SATISFIABLE, ROW_NOT_FOUND, Problem, shorten
-from pellucid.http.conditional import not_modified
+from pellucid.http.conditional import matched_tag, not_modified
 from pellucid.http.messages import Request, Response
 from pellucid.plan.query import Query
 from pellucid.resource.codec import etag
@@ -90,7 +90,7 @@ class Reads:
         if request.trace is not None:
             request.trace.mark("encode")
         if asked.conditional and not_modified(request.headers, tag):
-            return Response(304, fixed=b"%betag: %b\r\n" % (_ALWAYS, tag.encode()))
+            return Response(304, fixed=b"%betag: %b\r\n" % (_ALWAYS, matched_tag(request.headers, tag).encode()))
         return Response(200, body, fixed=b"%betag: %b\r\n" % (HEADS[asked.form], tag.encode()))
 
     def missing(self, key: str) -> Problem:
@@ -154,7 +154,7 @@ class Reads:
         if request.trace is not None:
             request.trace.mark("encode")
         if asked.conditional and not_modified(request.headers, tag):
-            return Response(304, fixed=b"%betag: %b\r\n" % (_ALWAYS, tag.encode()))
+            return Response(304, fixed=b"%betag: %b\r\n" % (_ALWAYS, matched_tag(request.headers, tag).encode()))
         count = len(rows)
         first = int(texts[warm.offset]) if warm.offset >= 0 else warm.skipped
         if reading.counts and total is None:

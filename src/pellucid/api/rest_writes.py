@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote
 import msgspec
 
 from pellucid.api.asked import Asked, Form, Return, asked_of
-from pellucid.api.bodies import MERGE_PATCH, media_of, read_changes, read_new
+from pellucid.api.bodies import MERGE_PATCH, media_of, read_changes, read_new, read_whole
 from pellucid.api.filters import parse
 from pellucid.api.hooks import Action, HookedWrites
 from pellucid.api.idempotency import Idempotency
@@ -85,12 +85,9 @@ class Changes:
         asked = asked_of(request.headers)
         actor = self._who(request)
         body = await request.read()
-        rows, listed = await read_new(request, body, self._intake, actor)
-        if listed:
-            raise Problem(INVALID_BODY, errors=[FieldError("$", "wrong-type", "PUT takes one object")])
         query = self._at(request, values[0])
-        rows[0] = self._keyed(rows[0], values[0])
-        script = self._writes.replace(rows[0], query, actor, returning=asked.returns is not Return.MINIMAL, guard=self._guard(request))
+        new = self._keyed(await read_whole(request, body, self._intake, actor), values[0])
+        script = self._writes.replace(new, query, actor, returning=asked.returns is not Return.MINIMAL, guard=self._guard(request))
 
         def answer(written: Written) -> Response:
             return self._created(asked, written, False) if written.created else self._changed(asked, written, one=True)
@@ -174,7 +171,7 @@ class Changes:
         field = self._model.key
         at = self._intake.columns.index(field.name)
         wanted = self._intake.key_of(key)
-        if values[at] is not None and values[at] != wanted and field.name in self._intake.named:
+        if values[at] is not None and values[at] != wanted:
             raise Problem(INVALID_BODY, errors=[FieldError(f"$.{field.name}", "wrong-value", f"the path says {key}")])
         changed = list(values)
         changed[at] = wanted

@@ -79,7 +79,8 @@ def matched_tag(headers: Headers, etag: str) -> str:
     if asked is None or asked == etag:
         return etag
     state = state_of(etag)
-    return next((tag for tag in etags(asked) if tag != "*" and state_of(tag) == state), etag)
+    matched = next((tag for tag in etags(asked) if tag != "*" and state_of(tag) == state), etag)
+    return matched if etag.startswith("W/") else matched.removeprefix("W/")
 
 
 def _any_weak(field: str, etag: str) -> bool:

@@ -69,6 +69,10 @@ class Intake:
         self._position = {field.name: at for at, field in enumerate(self.fields)}
         self.create_type = msgspec.defstruct(f"{model.name}Create", self._members(required=True), forbid_unknown_fields=True, kw_only=True, gc=False)
         self.patch_type = msgspec.defstruct(f"{model.name}Patch", self._members(required=False), forbid_unknown_fields=True, kw_only=True, gc=False)
+        # A PUT names the key in its path, so the body may leave it out.
+        members = [(member[0], cast("Any", member[1]) | msgspec.UnsetType, UNSET) if member[0] == model.key.name else member for member in self._members(required=True)]
+        self.put_type = msgspec.defstruct(f"{model.name}Put", members, forbid_unknown_fields=True, kw_only=True, gc=False)
+        self._decode_put = msgspec.json.Decoder(self.put_type).decode
         self._decode_one = msgspec.json.Decoder(self.create_type).decode
         self._decode_many = msgspec.json.Decoder(list[self.create_type]).decode  # type: ignore[name-defined]
         self._decode_patch = msgspec.json.Decoder(self.patch_type).decode
@@ -82,7 +86,6 @@ class Intake:
             if check.name not in _NATIVE.get(field.kind, ())
         )
         self._key = parse_text(model.key)
-        self.named = frozenset(field.name for field in self.writable)
         self._guarded = tuple(field.name for field in self.writable if field.write is not None)
         self._storers = {field.name: _storer(field) for field in self.writable}
         self._stamps = tuple((field.name, _absent(field)) for field in self.fields if field.stamp == "updated")
@@ -105,6 +108,14 @@ class Intake:
             item = self._decode_one(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._refused(self.create_type, body, error) from None
+        return self._new(item, actor)
+
+    def put(self, body: bytes, actor: Actor) -> New:
+        """A JSON object to a whole row whose key stands elsewhere."""
+        try:
+            item = self._decode_put(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._refused(self.put_type, body, error) from None
         return self._new(item, actor)
 
     def many(self, body: bytes, actor: Actor) -> list[New]:
@@ -305,7 +316,7 @@ def _fix(field: FieldSpec) -> Fix | None:
     """What makes a storage value of a given or absent value; None where they are the same already."""
     absent = _absent(field)
     converted = field.kind not in (Kind.INT, Kind.FLOAT, Kind.STR, Kind.BOOL, Kind.BYTES)
-    optional = field.read_only or field.default is not Default.REQUIRED or field.nullable
+    optional = field.read_only or field.default is not Default.REQUIRED or field.nullable or field.key
     if not optional and not converted:
         return None
     store = _storer(field)
