@@ -144,6 +144,27 @@ def test_two_processes_write_one_file_and_neither_hears_that_it_is_locked(tmp_pa
         assert db.execute(odd).fetchall() == []
 
 
+def test_what_another_process_acknowledged_is_in_the_very_next_read(tmp_path: Path) -> None:
+    path = tmp_path / "data.db"
+    prepare(path)
+
+    async def test() -> None:
+        db = await SQLite.open(path)
+        assert db.read("SELECT count(*) FROM item") == [(0,)]
+        process = start_writer(path, 0, 40)
+        assert process.stdout is not None
+        while line := process.stdout.readline():
+            writer, number = map(int, line.split())
+            for _ in range(3):
+                rows = db.read("SELECT count(*) FROM item WHERE writer = ? AND number = ?", (writer, number))
+                assert (rows if isinstance(rows, list) else await rows) == [(2,)]
+        process.stdout.close()
+        assert process.wait() == 0
+        await db.close()
+
+    run(test())
+
+
 class SmallDisk:
     """A folder with room for about two megabytes: a small tmpfs where one can be mounted, else a limit on the size of files."""
 

@@ -31,6 +31,7 @@ from pellucid.db.sqlite_backup import backup
 from pellucid.db.sqlite_connection import SQLiteOptions, connect, locate
 from pellucid.db.sqlite_problems import busy, closed, problem_of
 from pellucid.db.sqlite_readers import Readers, RowStream
+from pellucid.db.sqlite_snapshot import Snapshot
 from pellucid.db.sqlite_writer import End, Job, Look, Session, Writer
 from pellucid.errors import DATABASE_UNAVAILABLE, Problem
 from pellucid.spans import Trace
@@ -70,6 +71,7 @@ class SQLite:
         self._inline.set_busy_handler(None)  # never wait on the loop
         self._inline.set_progress_handler(self._over_budget, _STEPS)
         self._execute = self._inline.cursor().execute
+        self._snapshot = Snapshot(self._inline, self._loop, self._until)
 
     @classmethod
     async def open(cls, path: str | os.PathLike[str], options: SQLiteOptions | None = None) -> SQLite:
@@ -98,9 +100,11 @@ class SQLite:
         """Run one reading statement: rows at once, or an awaitable when it takes longer than the budget."""
         if self._slow and self._is_slow(text):
             return self._read_later(text, values, trace)
-        until = self._until
-        until[0] = 0
+        self._until[0] = 0
+        snapshot = self._snapshot
         try:
+            if snapshot.seen != snapshot.now.raw:
+                snapshot.renew()
             rows: Rows = self._execute(text, values).fetchall()
         except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
             return self._read_failed(error, text, values, trace)
@@ -208,6 +212,7 @@ class SQLite:
         for rows in list(self._exports):
             await self._loop.run_in_executor(None, rows.close)
         await self._readers.close()
+        self._snapshot.close()
         self._inline.close(True)
         await self._writer.close()
         if self._folder is not None:
@@ -224,6 +229,8 @@ class SQLite:
         return perf_counter_ns() > until[0]
 
     def _read_failed(self, error: Exception, text: str, values: Sequence[Value], trace: Trace | None) -> Awaitable[Rows]:
+        if not self._closed:
+            self._snapshot.release()
         if isinstance(error, apsw.InterruptError):
             if text not in self._slow and len(self._slow) >= _SLOW_TEXTS:
                 del self._slow[next(iter(self._slow))]

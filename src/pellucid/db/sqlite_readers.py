@@ -183,7 +183,10 @@ class Readers:
                     work.outcome = work.function(reader)
                 except BaseException as error:
                     work.error = error
-            self._loop.call_soon_threadsafe(self._settle, work)
+            try:
+                self._loop.call_soon_threadsafe(self._settle, work)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                break
             work = None
         if reader is not None:
             reader.close()
