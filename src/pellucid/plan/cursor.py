@@ -18,7 +18,7 @@ from pellucid.errors import BAD_CURSOR, Problem
 from pellucid.plan.plan import SortKey
 from pellucid.schema.types import Stored, storage_type
 
-__all__ = ["CursorType", "cursor_tag", "decode_cursor", "encode_cursor"]
+__all__ = ["CursorType", "cursor_tag", "cursor_type", "decode_cursor", "encode_cursor"]
 
 _TYPES: dict[str, tuple[type, ...]] = {"INTEGER": (int,), "REAL": (float, int), "TEXT": (str,), "BLOB": (bytes,)}
 _encode = msgspec.msgpack.Encoder().encode

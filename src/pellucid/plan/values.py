@@ -17,7 +17,7 @@ from pellucid.plan.plan import SlotType, Use
 from pellucid.schema.spec import FieldSpec, Kind
 from pellucid.schema.types import Stored, parse_text
 
-__all__ = ["Convert", "converter", "glob_pattern", "like_pattern"]
+__all__ = ["Convert", "converter", "glob_pattern", "json_value", "like_pattern"]
 
 Convert = Callable[[str], "Stored | tuple[Stored, ...]"]
 
