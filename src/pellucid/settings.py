@@ -437,13 +437,8 @@ def _check_together(values: Mapping[str, object], sources: Mapping[str, Source],
             wrong.append(Wrong(needed, sources[given].where, f"{given} needs {needed} as well"))
     url = values.get("public_url")
     if isinstance(url, str) and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
-        wrong.append(
-            Wrong(
-                "public_url",
-                sources["public_url"].where,
-                f"public_url must be like https://example.org, not {shorten(url)}",
-            )
-        )
+        message = f"public_url must be like https://example.org, not {shorten(url)}"
+        wrong.append(Wrong("public_url", sources["public_url"].where, message))
     origins = values.get("cors_origins")
     wrong.extend(
         Wrong("cors_origins", sources["cors_origins"].where, f"an origin is like https://example.org, not {shorten(origin)}")

@@ -36,10 +36,10 @@ TABLE: dict[str, set[str]] = {
     "sql": GROUND | {"plan", "schema", "db.database"},
     # 5: knows no HTTP
     "resource": GROUND | {"plan", "sql", "db", "schema", "validation"},
-    # 6: styles of asking, not one another
-    "api": GROUND | {"resource", "schema", "plan.query", "web", "http", "validation"},
-    "auth": GROUND | {"resource", "schema", "plan.query", "web", "http", "validation"},
-    "admin": GROUND | {"resource", "schema", "plan.query", "web", "http", "validation"},
+    # 6: styles of asking, not one another; of a database they know the interface
+    "api": GROUND | {"resource", "schema", "plan.query", "db.database", "web", "http", "validation"},
+    "auth": GROUND | {"resource", "schema", "plan.query", "db.database", "web", "http", "validation"},
+    "admin": GROUND | {"resource", "schema", "plan.query", "db.database", "web", "http", "validation"},
     # 7: everything below but the server
     "app": GROUND
     | {"settings", "http", "schema", "db", "client", "anatomy", "plan", "web", "sql", "resource", "api", "auth", "admin"},
