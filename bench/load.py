@@ -54,6 +54,11 @@ class Run:
         return self.requests / (self.core_share * self.seconds) if self.core_share else 0.0
 
     @property
+    def answered_well(self) -> int:
+        """How many answers said that the request was carried out."""
+        return self.requests - self.bad_status
+
+    @property
     def fault(self) -> str | None:
         """Why the run does not count, or None."""
         faults = [

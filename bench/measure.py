@@ -20,7 +20,7 @@ from data import Expected, Row, Wanted, expected, wanted
 from install import HOME, CannotInstall
 from load import Request, Run, load
 from peers import Peer
-from server import Memory, Server, free_port, running
+from server import Memory, Server, free_port, last_words, running
 
 __all__ = ["Figures", "Plan", "measure"]
 
@@ -129,16 +129,16 @@ def _session(peer: Peer, rows: Sequence[Row], conditional: bool, plan: Plan, see
             share = (server.processor_seconds() - used) / run.seconds
             seen.runs.setdefault(row, []).append(replace(run, core_share=share))
             if run.fault is not None:
-                seen.faults[row] = run.fault
+                seen.faults[row] = f"{run.fault}; its log ends: {last_words(folder)}"
             if row is Row.INSERT:
-                inserts_answered = warm.requests + run.requests
+                inserts_answered = warm.answered_well + run.answered_well
         if not conditional:
             seen.start_ms.append(server.start_ms)
             seen.memory.append(server.memory())
     if inserts_answered:
         stored = _visits(peer, folder)
         if stored < inserts_answered:
-            seen.faults[Row.INSERT] = f"only {stored:,} rows stored for {inserts_answered:,} answers"
+            seen.faults[Row.INSERT] = f"LOST WRITES: only {stored:,} rows stored for {inserts_answered:,} answers"
 
 
 def _requests(peer: Peer, row: Row, port: int) -> list[Request]:

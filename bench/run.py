@@ -7,17 +7,20 @@ measured.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 import click
 from rich.console import Console
 
 from data import Row
+from install import HOME
 from load import wrk_missing
 from measure import Plan, measure
 from peers import PEERS, Peer
@@ -51,7 +54,9 @@ def main(quick: bool, only: str | None, rows: str | None, rounds: int | None, se
     # A terminal has its width; a pipe or a log gets the whole table.
     console = Console(width=None if sys.stdout.isatty() else 120)
     began = time.monotonic()
+    lock = _alone()
     figures = measure(peers, plan, lambda line: console.print(line, style="dim", highlight=False))
+    lock.close()
     minutes = (time.monotonic() - began) / 60
     print_table(console, peers, figures, plan, minutes)
     results = floors(figures)
@@ -83,6 +88,18 @@ def _two_cores() -> tuple[int, int]:
     if len(cores) < 2:
         raise CannotMeasure("the benchmark needs two cores: one for the server, one for the load.")
     return cores[0], cores[1]
+
+
+def _alone() -> TextIO:
+    """Hold the lock until the file is closed: two runs would take each other's processor and databases."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    file = (HOME / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise CannotMeasure("another run of the benchmark is under way here; wait until it has ended.") from None
+    return file
 
 
 class CannotMeasure(click.ClickException):

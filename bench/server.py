@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Memory", "Server", "free_port", "running"]
+__all__ = ["Memory", "Server", "free_port", "last_words", "running"]
 
 START_SECONDS = 30
 STOP_SECONDS = 5
+_LOG = "server.log"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -66,8 +67,7 @@ def running(
 
     Raises RuntimeError with the end of its log where it ends or stays silent instead.
     """
-    log = folder / "server.log"
-    with log.open("w") as output:
+    with (folder / _LOG).open("w") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
             ["taskset", "-c", str(core), *command],
@@ -80,13 +80,18 @@ def running(
     try:
         while not _answers(port, path):
             if process.poll() is not None:
-                raise RuntimeError(f"ended with code {process.returncode}: {_tail(log)}")
+                raise RuntimeError(f"ended with code {process.returncode}: {last_words(folder)}")
             if time.perf_counter() - started > START_SECONDS:
-                raise RuntimeError(f"no successful answer within {START_SECONDS} s: {_tail(log)}")
+                raise RuntimeError(f"no successful answer within {START_SECONDS} s: {last_words(folder)}")
             time.sleep(0.001)
         yield Server(port, process.pid, (time.perf_counter() - started) * 1000)
     finally:
         _stop(process)
+
+
+def last_words(folder: Path) -> str:
+    """Return the end of what the server printed."""
+    return (folder / _LOG).read_text(errors="replace").strip()[-400:] or "(it printed nothing)"
 
 
 def _answers(port: int, path: str) -> bool:
@@ -136,7 +141,3 @@ def _stats(session: int) -> list[list[str]]:
         if int(fields[3]) == session and fields[0] != "Z":
             found.append(fields)
     return found
-
-
-def _tail(log: Path) -> str:
-    return log.read_text(errors="replace").strip()[-400:] or "(it printed nothing)"
