@@ -90,15 +90,20 @@ def test_every_annotation_has_its_kind() -> None:
 def test_a_field_says_what_its_annotation_and_field_say() -> None:
     model = catalog([User, Everything]).models["Everything"]
     decimal, date_, owner_ = model.field("a_decimal"), model.field("a_date"), model.field("owner")
-    assert decimal is not None and date_ is not None and owner_ is not None
+    assert decimal is not None
+    assert date_ is not None
+    assert owner_ is not None
     assert [(check.name, check.bound) for check in decimal.checks] == [("ge", Decimal(0)), ("lt", Decimal(100))]
-    assert decimal.places == 2 and decimal.default is Default.REQUIRED
+    assert decimal.places == 2
+    assert decimal.default is Default.REQUIRED
     assert (date_.nullable, date_.default, date_.default_value) == (True, Default.VALUE, None)
     assert (owner_.ref, owner_.default, owner_.on_delete, owner_.nullable) == ("User", Default.ME, Cascade.SET_NULL, True)
     assert model.description == "One field of every kind."
-    assert model.key.name == "id" and model.key.default is Default.KEY
+    assert model.key.name == "id"
+    assert model.key.default is Default.KEY
     text, predicate = model.field("a_str"), model.field("a_predicate")
-    assert text is not None and predicate is not None
+    assert text is not None
+    assert predicate is not None
     assert [check.name for check in text.checks] == ["min_length", "max_length", "pattern"]
     assert text.checks[0].message == "must have at least 1 character"
     assert predicate.checks[0].message == "must satisfy: isupper"
@@ -132,7 +137,8 @@ def test_keys_may_be_text_or_uuids_and_refs_follow_them() -> None:
     assert models["Country"].key.name == "code"
     assert [models["City"].key.kind, models["City"].key.default] == [Kind.UUID, Default.UUID7]
     country, city = models["City"].field("country"), models["Street"].field("city")
-    assert country is not None and city is not None
+    assert country is not None
+    assert city is not None
     assert (country.kind, country.python_type, city.kind) == (Kind.STR, str, Kind.UUID)
 
 
@@ -155,14 +161,17 @@ def test_relations_run_both_ways_and_through_a_third_model() -> None:
 
     models = catalog([User, Post, Tag, PostTag]).models
     found = {relation.name: relation for relation in models["Post"].relations}
-    assert found["author"].kind is RelationKind.TO_ONE and found["author"].local == "author"
-    assert found["editor"].nullable and not found["author"].nullable
+    assert found["author"].kind is RelationKind.TO_ONE
+    assert found["author"].local == "author"
+    assert found["editor"].nullable
+    assert not found["author"].nullable
     assert (found["tags"].kind, found["tags"].through, found["tags"].remote, found["tags"].far) == (
         RelationKind.MANY_TO_MANY, "PostTag", "post", "tag",
     )  # fmt: skip
     assert (found["joins"].kind, found["joins"].target, found["joins"].remote) == (RelationKind.TO_MANY, "PostTag", "post")
     assert (found["replies"].target, found["replies"].remote) == ("Post", "answers")
-    assert models["PostTag"].indexes[0].unique and models["PostTag"].indexes[0].fields == ("post", "tag")
+    assert models["PostTag"].indexes[0].unique
+    assert models["PostTag"].indexes[0].fields == ("post", "tag")
 
 
 def test_names_can_be_chosen() -> None:
@@ -308,7 +317,9 @@ def test_computed_fields_may_use_columns_functions_and_words_of_sql() -> None:
         )
 
     spec = catalog([Line]).models["Line"].field("total")
-    assert spec is not None and not spec.stored and spec.read_only
+    assert spec is not None
+    assert not spec.stored
+    assert spec.read_only
 
 
 UTC_BOUND = datetime(2026, 1, 1, tzinfo=UTC)

@@ -43,6 +43,9 @@ __all__ = [
     "writing",
 ]
 
+BUSY_MS = 5000
+"""How long to wait for another program that holds the database."""
+
 _DDL = 1
 """Raised when the same models would be written as other tables, so that every database is looked at again."""
 
@@ -110,11 +113,12 @@ def require_match(catalog: Catalog, path: Place) -> None:
             steps=steps,
         )
     with reading(path) as connection:
-        if matches(connection, catalog) or connection.readonly("main"):
+        if matches(connection, catalog):
             return
-    with writing(path) as connection:
+    if os.access(path, os.W_OK):
         # Another program changed something that is none of our business: look closely once, not at every start.
-        remember(connection, catalog)
+        with writing(path) as connection:
+            remember(connection, catalog)
 
 
 def update(
@@ -227,7 +231,7 @@ def reading(path: Place) -> Iterator[apsw.Connection]:
     exists = Path(path).exists()
     connection = apsw.Connection(os.fspath(path) if exists else ":memory:", flags=_READ if exists else _CREATE)
     try:
-        connection.set_busy_timeout(5000)
+        connection.set_busy_timeout(BUSY_MS)
         yield connection
     except apsw.NotADBError:
         raise MigrationError(f"{os.fspath(path)} is not a SQLite database") from None
@@ -247,7 +251,7 @@ def writing(path: Place) -> Iterator[apsw.Connection]:
     except apsw.Error as error:
         raise MigrationError(f"{os.fspath(path)} cannot be opened: {error}") from None
     try:
-        connection.set_busy_timeout(5000)
+        connection.set_busy_timeout(BUSY_MS)
         # Off, so that a table can be dropped and replaced while others refer to it; no effect once a transaction has begun.
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("PRAGMA synchronous = FULL")
