@@ -1,7 +1,7 @@
 """Reader threads: for reads that are too long for the event loop.
 
-In: work (a function of a `Reader`). Out: a future on the loop. Each thread owns one read-only connection; the queue is bounded. Threads start
-with the first work, since most processes never need one.
+In: work (a function of a `Reader`). Out: a future on the loop. Each thread owns one read-only connection; the
+queue is bounded. Threads start with the first work, since most processes never need one.
 """
 
 from __future__ import annotations
@@ -75,7 +75,11 @@ class Reader:
         return closed() if self._stopped else problem_of(error, self.db, limit=self._limit)
 
     def plan(self, text: str, values: Sequence[Value]) -> list[str]:
-        """EXPLAIN QUERY PLAN, a line a step, indented by depth."""
+        """EXPLAIN QUERY PLAN, a line a step, indented by depth; without values it is the plan for nulls."""
+        if not values:
+            import apsw.ext  # 70 ms that a start should not pay
+
+            values = [None] * apsw.ext.query_info(self.db, text).bindings_count
         depths = {0: -1}
         lines: list[str] = []
         for number, parent, _, what in self.rows(f"EXPLAIN QUERY PLAN {text}", values):
@@ -95,25 +99,34 @@ class RowStream:
     """A long result, a batch at a time, on a connection of its own; its methods may be called from any thread."""
 
     def __init__(self, path: Path, options: SQLiteOptions, text: str, values: Sequence[Value]) -> None:
-        self._reader = Reader(path, options)
-        self._lock = threading.Lock()
         self.is_open = True
+        self._begin = (path, options, text, values)
         self._limit = options.statement_timeout
-        self._cursor = self._reader.cursor(text, values)
+        self._lock = threading.Lock()
+        self._reader: Reader | None = None
+        self._cursor: apsw.Cursor | None = None
 
     def batch(self) -> Rows:
-        """The next rows, none at the end. Raises STATEMENT_TIMEOUT when a batch takes too long, or was not fetched for too long."""
+        """The next rows, none at the end.
+
+        Raises STATEMENT_TIMEOUT when a batch takes too long, or was not fetched for too long.
+        """
         with self._lock:
             if not self.is_open:
                 raise too_long(self._limit, "the export")
+            if self._reader is None or self._cursor is None:
+                path, options, text, values = self._begin
+                self._reader = Reader(path, options)
+                self._cursor = self._reader.cursor(text, values)
             return self._reader.some(self._cursor, _BATCH)
 
     def close(self) -> None:
         """Let go of the snapshot; a batch under way is stopped."""
-        self._reader.stop()
+        if self._reader is not None:
+            self._reader.stop()
         with self._lock:
-            if self.is_open:
-                self.is_open = False
+            self.is_open = False
+            if self._reader is not None:
                 self._reader.close()
 
 
