@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from pellucid import errors
-from pellucid.db.database import Command, Rows
+from pellucid.db.database import Command
 from pellucid.db.sqlite import SQLite
 from pellucid.errors import Code, Problem
 
 SCHEMA = [
     "CREATE TABLE country (code TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE mayor (id INTEGER PRIMARY KEY, name TEXT) STRICT",
-    "CREATE TABLE city (id INTEGER PRIMARY KEY, name TEXT NOT NULL, people INTEGER CONSTRAINT \"city.people.check\" CHECK (people >= 0), "
+    "CREATE TABLE city (id INTEGER PRIMARY KEY, name TEXT NOT NULL, "
+    "people INTEGER CONSTRAINT \"city.people.check\" CHECK (people >= 0), "
     "country TEXT REFERENCES country, mayor INTEGER REFERENCES mayor (id) ON DELETE RESTRICT, "
     "CONSTRAINT odd CHECK (name <> 'nowhere')) STRICT",
     "CREATE TABLE street (id INTEGER PRIMARY KEY, city INTEGER REFERENCES city (id), country TEXT REFERENCES country (code), "
@@ -33,8 +34,8 @@ SCHEMA = [
 ]  # fmt: skip
 
 
-def script(*commands: Command) -> Generator[Command, Rows, None]:
-    for command in commands:
+def script(*commands: Command) -> Generator[Command, Any, None]:
+    for command in commands:  # noqa: UP028 - a script is sent rows, which a tuple cannot take
         yield command
 
 
@@ -71,21 +72,41 @@ def needed(table: str, columns: Sequence[str], references: str) -> dict[str, Any
     [
         ("INSERT INTO country VALUES ('NO', 'x')", errors.UNIQUE_VIOLATION, {"table": "country", "columns": ["code"]}),
         ("INSERT INTO city (id, name) VALUES (1, 'x')", errors.UNIQUE_VIOLATION, {"table": "city", "columns": ["id"]}),
-        ("INSERT INTO city (name, country) VALUES ('Oslo', 'NO')", errors.UNIQUE_VIOLATION, {"table": "city", "columns": ["name", "country"]}),
+        (
+            "INSERT INTO city (name, country) VALUES ('Oslo', 'NO')",
+            errors.UNIQUE_VIOLATION,
+            {"table": "city", "columns": ["name", "country"]},
+        ),
         ("INSERT INTO mayor VALUES (9, 'ANN')", errors.UNIQUE_VIOLATION, {"constraint": "mayor_name", "columns": []}),
         ("INSERT INTO city (name) VALUES (NULL)", errors.NOT_NULL_VIOLATION, {"table": "city", "columns": ["name"]}),
-        ("UPDATE city SET people = -1", errors.CHECK_VIOLATION, {"constraint": "city.people.check", "table": "city", "columns": ["people"]}),
+        (
+            "UPDATE city SET people = -1",
+            errors.CHECK_VIOLATION,
+            {"constraint": "city.people.check", "table": "city", "columns": ["people"]},
+        ),
         ("UPDATE city SET name = 'nowhere'", errors.CHECK_VIOLATION, {"constraint": "odd", "columns": []}),
         ("UPDATE city SET people = 'many'", errors.CHECK_VIOLATION, {"table": "city", "columns": ["people"]}),
-        ("INSERT INTO city (name, country) VALUES ('Rome', 'IT')", errors.FOREIGN_KEY_VIOLATION, missing(["country"], "country")),
-        ("INSERT INTO city (name, country, mayor) VALUES ('Rome', 'NO', 7)", errors.FOREIGN_KEY_VIOLATION, missing(["mayor"], "mayor")),
+        (
+            "INSERT INTO city (name, country) VALUES ('Rome', 'IT')",
+            errors.FOREIGN_KEY_VIOLATION,
+            missing(["country"], "country"),
+        ),
+        (
+            "INSERT INTO city (name, country, mayor) VALUES ('Rome', 'NO', 7)",
+            errors.FOREIGN_KEY_VIOLATION,
+            missing(["mayor"], "mayor"),
+        ),
         ("UPDATE city SET mayor = 7", errors.FOREIGN_KEY_VIOLATION, missing(["mayor"], "mayor")),
         ("INSERT INTO late VALUES (1, 99)", errors.FOREIGN_KEY_VIOLATION, missing(["city"], "city", "late")),
         ("DELETE FROM city WHERE id = 1", errors.FOREIGN_KEY_VIOLATION, needed("street", ["city"], "city")),
         ("DELETE FROM mayor WHERE id = 2", errors.FOREIGN_KEY_VIOLATION, needed("street", ["mayor"], "mayor")),
         ("DELETE FROM mayor WHERE id = 1", errors.FOREIGN_KEY_VIOLATION, needed("city", ["mayor"], "mayor")),
         ("DELETE FROM country WHERE code = 'NO'", errors.FOREIGN_KEY_VIOLATION, needed("city", ["country"], "country")),
-        ("UPDATE country SET code = 'NN' WHERE code = 'XX'", errors.FOREIGN_KEY_VIOLATION, needed("street", ["country"], "country")),
+        (
+            "UPDATE country SET code = 'NN' WHERE code = 'XX'",
+            errors.FOREIGN_KEY_VIOLATION,
+            needed("street", ["country"], "country"),
+        ),
         ("INSERT INTO nowhere VALUES (1)", errors.INTERNAL, None),
     ],
 )
@@ -96,7 +117,10 @@ def test_a_broken_constraint_names_its_table_and_columns(text: str, code: Code, 
 
 
 def test_the_message_of_a_broken_reference_names_the_field() -> None:
-    assert fails(Command("INSERT INTO city (name, country) VALUES ('Rome', 'IT')")).message == "city.country points to no country"
+    assert (
+        fails(Command("INSERT INTO city (name, country) VALUES ('Rome', 'IT')")).message
+        == "city.country points to no country"
+    )
     assert fails(Command("DELETE FROM city")).message == "city is still needed by street.city"
 
 
@@ -108,7 +132,9 @@ def test_of_many_values_the_one_with_the_broken_reference_is_counted() -> None:
 
 
 def test_a_trigger_speaks_for_itself() -> None:
-    problem = fails(Command("INSERT INTO city VALUES (2, 'Vik', 1, 'IS', NULL)"), Command("UPDATE city SET country = 'NO' WHERE id = 2"))
+    problem = fails(
+        Command("INSERT INTO city VALUES (2, 'Vik', 1, 'IS', NULL)"), Command("UPDATE city SET country = 'NO' WHERE id = 2")
+    )
     assert problem.code is errors.CHECK_VIOLATION
     assert problem.message == "Iceland stays where it is"
 

@@ -2,10 +2,11 @@
 
 In: SQL and values. Out: rows. It never builds SQL and knows no models.
 
-Reads. The problem: a read of one row takes 3 µs, a hop to a thread and back 127 µs. The naive way, a thread for each read, is forty times slower;
-the careless way, everything on the loop, lets one bad query stop all others. So a read starts on the loop with a budget of a few
-milliseconds; one that exceeds it is interrupted and runs again in a reader thread, where it has the statement's time limit. A text that was too
-long twice goes to the threads at once, with a try on the loop now and then.
+Reads. The problem: a read of one row takes 3 µs, a hop to a thread and back 127 µs. The naive way, a thread
+for each read, is forty times slower; the careless way, everything on the loop, lets one bad query stop all
+others. So a read starts on the loop with a budget of a few milliseconds; one that exceeds it is interrupted
+and runs again in a reader thread, where it has the statement's time limit. A text that was too long twice
+goes to the threads at once, with a try on the loop now and then.
 
 Writes. See `sqlite_writer.py`.
 """
@@ -63,8 +64,7 @@ class SQLite:
         self._plans: dict[str, list[str]] = {}
         self._slow: dict[str, int] = {}
         self._closed = False
-        self._streams = 0
-        self._exports: set[RowStream] = set()
+        self._streams: set[RowStream] = set()
         self._budget = int(options.inline_budget * 1e9)
         self._until = [0]  # when the running read must stop; 0 while it has not been looked at
         self._inline = connect(path, "reader", options)
@@ -75,10 +75,11 @@ class SQLite:
 
     @classmethod
     async def open(cls, path: str | os.PathLike[str], options: SQLiteOptions | None = None) -> SQLite:
-        """Open or create the database at a path or `sqlite:` URL. Raises DATABASE_UNAVAILABLE with what is wrong with the path.
+        """Open or create the database at a path or `sqlite:` URL. Raises DATABASE_UNAVAILABLE with what is
+        wrong with the path.
 
-        `:memory:` or `sqlite://` is a database of its own in a temporary folder, gone when closed: the same code with the same threads, only
-        without waiting for the disk.
+        `:memory:` or `sqlite://` is a database of its own in a temporary folder, gone when closed: the same
+        code with the same threads, only without waiting for the disk.
         """
         options = options or SQLiteOptions()
         file = locate(path)
@@ -96,7 +97,9 @@ class SQLite:
         """How many transactions were committed; many scripts share one."""
         return self._writer.groups
 
-    def read(self, text: str, values: Sequence[Value] = (), trace: Trace | None = None) -> Rows | Awaitable[Rows]:
+    def read(
+        self, text: str, values: Sequence[Value] = (), trace: Trace | None = None
+    ) -> Rows | Awaitable[Rows]:
         """Run one reading statement: rows at once, or an awaitable when it takes longer than the budget."""
         if self._slow and self._is_slow(text):
             return self._read_later(text, values, trace)
@@ -113,15 +116,16 @@ class SQLite:
         return rows
 
     def write(self, script: Script[T], trace: Trace | None = None, *, rollback: bool = False) -> Awaitable[T]:
-        """Run a script atomically; when the awaitable completes, the change is on disk. See `Database.write`."""
+        """Run a script atomically; when the awaitable completes, the change is on disk (`Database.write`)."""
         return self._writer.write(script, trace, rollback)
 
     @asynccontextmanager
     async def transaction(self, trace: Trace | None = None) -> AsyncIterator[SQLiteTransaction]:
         """Hold the one writer around several awaits: commits on leaving, rolls back on an exception.
 
-        Raises DATABASE_BUSY when the writer is not free within `busy_timeout`, STATEMENT_TIMEOUT when it is held longer than
-        `transaction_timeout`; then everything was taken back. Writes outside of it wait until it ends, so do not await one inside.
+        Raises DATABASE_BUSY when the writer is not free within `busy_timeout`, STATEMENT_TIMEOUT when it is
+        held longer than `transaction_timeout`; then everything was taken back. Writes outside of it wait
+        until it ends, so do not await one inside.
         """
         session = self._writer.begin(trace)
         try:
@@ -152,35 +156,40 @@ class SQLite:
         return lines
 
     async def stream(self, text: str, values: Sequence[Value] = ()) -> AsyncIterator[Rows]:
-        """Rows of one snapshot in batches, fetched as they are asked for, for results that must not sit in memory.
+        """Rows of one snapshot in batches, fetched as they are asked for, for results that must not sit in
+        memory.
 
-        Raises STATEMENT_TIMEOUT when a batch takes longer than `statement_timeout`, or is not asked for within it: an open stream keeps the
-        log from being emptied. Raises DATABASE_BUSY when more than `streams` are open.
+        Raises STATEMENT_TIMEOUT when a batch takes longer than `statement_timeout`, or is not asked for
+        within it: an open stream keeps the log from being emptied. Raises DATABASE_BUSY when more than
+        `streams` are open.
         """
-        if self._streams >= self.options.streams:
-            raise busy(f"{self._streams} exports run already")
-        self._streams += 1
-        rows: RowStream | None = None
-        idle: asyncio.TimerHandle | None = None
+        if len(self._streams) >= self.options.streams:
+            raise busy(f"{len(self._streams)} exports run already")
+        rows = RowStream(self.path, self.options, text, values)
+        self._streams.add(rows)
         try:
-            rows = await self._readers.submit(lambda _: RowStream(self.path, self.options, text, values))
-            self._exports.add(rows)
             while batch := await self._readers.submit(lambda _: rows.batch()):
-                idle = self._loop.call_later(self.options.statement_timeout, self._loop.run_in_executor, None, rows.close)
-                yield batch
-                idle.cancel()
+                idle = self._loop.call_later(
+                    self.options.statement_timeout, self._loop.run_in_executor, None, rows.close
+                )
+                try:
+                    yield batch
+                finally:
+                    idle.cancel()
         finally:
-            self._streams -= 1
-            if idle is not None:
-                idle.cancel()
-            if rows is not None:
-                self._exports.discard(rows)
-                await self._loop.run_in_executor(None, rows.close)
+            self._streams.discard(rows)
+            await self._loop.run_in_executor(None, rows.close)
 
     async def backup(
-        self, destination: str | os.PathLike[str], *, overwrite: bool = False, progress: Callable[[int, int], object] | None = None
+        self,
+        destination: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        progress: Callable[[int, int], object] | None = None,
     ) -> int:
-        """Copy the live database to a file and return its size in bytes; reads and writes go on. See `sqlite_backup.backup`."""
+        """Copy the live database to a file and return its size in bytes; reads and writes go on. See
+        `sqlite_backup.backup`.
+        """
         stopped = threading.Event()
 
         def watch(done: int, total: int) -> None:
@@ -205,11 +214,13 @@ class SQLite:
             await rows
 
     async def close(self) -> None:
-        """Finish every write that was taken, then let go of all connections; the last process moves the log into the database."""
+        """Finish every write that was taken, then let go of all connections; the last process moves the log
+        into the database.
+        """
         if self._closed:
             return
         self._closed = True
-        for rows in list(self._exports):
+        for rows in list(self._streams):
             await self._loop.run_in_executor(None, rows.close)
         await self._readers.close()
         self._snapshot.close()
@@ -221,14 +232,18 @@ class SQLite:
     # Reads that do not end on the loop
 
     def _over_budget(self) -> bool:
-        """Called every `_STEPS` steps of a read on the loop; its clock starts at the first call, so short reads never ask for the time."""
+        """Called every `_STEPS` steps of a read on the loop; its clock starts at the first call, so short
+        reads never ask for the time.
+        """
         until = self._until
         if until[0] == 0:
             until[0] = perf_counter_ns() + self._budget
             return False
         return perf_counter_ns() > until[0]
 
-    def _read_failed(self, error: Exception, text: str, values: Sequence[Value], trace: Trace | None) -> Awaitable[Rows]:
+    def _read_failed(
+        self, error: Exception, text: str, values: Sequence[Value], trace: Trace | None
+    ) -> Awaitable[Rows]:
         if not self._closed:
             self._snapshot.release()
         if isinstance(error, apsw.InterruptError):
@@ -240,7 +255,9 @@ class SQLite:
         return self._read_later(text, values, trace)
 
     def _is_slow(self, text: str) -> bool:
-        """Whether a text goes to the threads at once; counts how often it did, to try the loop again now and then."""
+        """Whether a text goes to the threads at once; counts how often it did, to try the loop again now and
+        then.
+        """
         strikes = self._slow.get(text, 0)
         if strikes < _STRIKES:
             return False
@@ -263,7 +280,9 @@ class SQLiteTransaction:
         self._loop = loop
 
     async def run(self, script: Script[T]) -> T:
-        """Run a script in a savepoint of its own. Raises STATEMENT_TIMEOUT when the transaction's time is over."""
+        """Run a script in a savepoint of its own. Raises STATEMENT_TIMEOUT when the transaction's time is
+        over.
+        """
         future: asyncio.Future[T] = self._loop.create_future()
         return await self._step(Job(future, script, self._session.trace, False), future)
 
@@ -289,4 +308,3 @@ class SQLiteTransaction:
             session.pending.discard(future)
             if isinstance(step, End):
                 session.ended = session.ended or Problem(DATABASE_UNAVAILABLE, "the transaction has ended")
-

@@ -1,7 +1,8 @@
 """A copy of a live database: consistent, durable, and never half there.
 
-In: the database file and a destination. Out: the destination, complete, or nothing. Reads and writes go on meanwhile, in this process and in
-others: the copy is of one snapshot, held for as long as it takes, and only the log cannot be emptied until then.
+In: the database file and a destination. Out: the destination, complete, or nothing. Reads and writes go on
+meanwhile, in this process and in others: the copy is of one snapshot, held for as long as it takes, and only
+the log cannot be emptied until then.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ def backup(
 ) -> int:
     """Copy a live database file and return the copy's size in bytes; blocks, so run it in a thread.
 
-    `progress` is given pages done and pages in all after each step, and may raise to give up. The copy is written under a temporary name in
-    the same folder, synced, then renamed. Raises FileExistsError unless `overwrite`, OSError for the destination, `Problem` for the database.
+    `progress` is given pages done and pages in all after each step, and may raise to give up. The copy is
+    written under a temporary name in the same folder, synced, then renamed. Raises FileExistsError unless
+    `overwrite`, OSError for the destination, `Problem` for the database.
     """
     if destination.exists():
         if not overwrite:
@@ -51,12 +53,18 @@ def backup(
         _sync(destination.parent)
         return destination.stat().st_size
     finally:
-        for leftover in (partial, partial.with_name(partial.name + "-journal"), partial.with_name(partial.name + "-wal")):
+        for leftover in (
+            partial,
+            partial.with_name(partial.name + "-journal"),
+            partial.with_name(partial.name + "-wal"),
+        ):
             with suppress(FileNotFoundError):
                 leftover.unlink()
 
 
-def _copy(source: Path, partial: Path, options: SQLiteOptions, progress: Callable[[int, int], object] | None) -> None:
+def _copy(
+    source: Path, partial: Path, options: SQLiteOptions, progress: Callable[[int, int], object] | None
+) -> None:
     here = connect(source, "reader", options)
     try:
         there = apsw.Connection(str(partial))

@@ -1,7 +1,9 @@
-"""One connection to a SQLite file: where the file is, what may be done to it, and the settings that every connection carries.
+"""One connection to a SQLite file: where the file is, what may be done to it, and the settings that every
+connection carries.
 
-In: a path or URL and `SQLiteOptions`. Out: an `apsw.Connection` that is ready to use, or a `Problem` that says what is wrong with the path.
-It knows nothing of threads: a connection belongs to whoever asked for it, and is used by one thread at a time.
+In: a path or URL and `SQLiteOptions`. Out: an `apsw.Connection` that is ready to use, or a `Problem` that
+says what is wrong with the path. It knows nothing of threads: a connection belongs to whoever asked for it,
+and is used by one thread at a time.
 """
 
 from __future__ import annotations
@@ -32,9 +34,10 @@ _RETRY_LONGEST = 0.005
 class SQLiteOptions(msgspec.Struct, frozen=True):
     """How the database is used: times in seconds, queues in entries.
 
-    `inline_budget` is how long a read may hold the event loop before it moves to a reader thread; `statement_timeout` then ends it there,
-    and ends a write. `group` is the most scripts in one commit, `write_queue` and `read_queue` the most that may wait.
-    `transaction_timeout` ends a `transaction()` that is left open. `throwaway` gives up durability, for databases that nobody keeps.
+    `inline_budget` is how long a read may hold the event loop before it moves to a reader thread;
+    `statement_timeout` then ends it there, and ends a write. `group` is the most scripts in one commit,
+    `write_queue` and `read_queue` the most that may wait. `transaction_timeout` ends a `transaction()` that
+    is left open. `throwaway` gives up durability, for databases that nobody keeps.
     """
 
     busy_timeout: float = 5.0
@@ -55,7 +58,8 @@ class SQLiteOptions(msgspec.Struct, frozen=True):
 def locate(path: str | os.PathLike[str]) -> Path | None:
     """The file that a path or `sqlite:` URL names; None for a database in memory (`:memory:`, `sqlite://`).
 
-    URLs are read as SQLAlchemy reads them: `sqlite:///data.db` is relative, `sqlite:////var/data.db` absolute.
+    URLs are read as SQLAlchemy reads them: `sqlite:///data.db` is relative, `sqlite:////var/data.db`
+    absolute.
     """
     text = os.fspath(path)
     if text in (":memory:", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:"):
@@ -73,10 +77,16 @@ def locate(path: str | os.PathLike[str]) -> Path | None:
 
 
 def connect(path: Path, kind: Kind, options: SQLiteOptions) -> apsw.Connection:
-    """Open the file with the settings that hold everywhere; the writer creates it. Raises DATABASE_UNAVAILABLE or DATABASE_BUSY."""
+    """Open the file with the settings that hold everywhere; the writer creates it. Raises
+    DATABASE_UNAVAILABLE or DATABASE_BUSY.
+    """
     if kind == "writer":
         _check(path)
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if kind == "writer" else apsw.SQLITE_OPEN_READONLY
+    flags = (
+        apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        if kind == "writer"
+        else apsw.SQLITE_OPEN_READONLY
+    )
     try:
         db = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS)
     except apsw.Error as error:
@@ -117,7 +127,9 @@ def _configure(db: apsw.Connection, kind: Kind, options: SQLiteOptions) -> None:
 
 
 def wait_for_lock(limit: float, stop: Callable[[], bool] = lambda: False) -> Callable[[int], bool]:
-    """A busy handler that waits up to `limit` seconds in short naps, where SQLite's own naps up to 100 ms and starves among several processes."""
+    """A busy handler that waits up to `limit` seconds in short naps, where SQLite's own naps up to 100 ms and
+    starves among several processes.
+    """
     until = 0.0
 
     def again(tries: int) -> bool:
@@ -137,13 +149,23 @@ def _check(path: Path) -> None:
     """Say plainly what SQLite would call `unable to open database file`."""
     folder = path.parent
     if path.is_dir():
-        raise Problem(DATABASE_UNAVAILABLE, f"{path} is a folder, not a database file", hint=f"name a file in it, such as {path / 'data.db'}")
+        raise Problem(
+            DATABASE_UNAVAILABLE,
+            f"{path} is a folder, not a database file",
+            hint=f"name a file in it, such as {path / 'data.db'}",
+        )
     if not folder.exists():
-        raise Problem(DATABASE_UNAVAILABLE, f"the folder of {path} does not exist", hint=f"create it: mkdir -p {folder}")
+        raise Problem(
+            DATABASE_UNAVAILABLE, f"the folder of {path} does not exist", hint=f"create it: mkdir -p {folder}"
+        )
     if not folder.is_dir():
         raise Problem(DATABASE_UNAVAILABLE, f"{folder} is a file, so {path} cannot lie in it")
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        raise Problem(DATABASE_UNAVAILABLE, f"this process may not read and write {path}", hint="change its owner or mode")
+        raise Problem(
+            DATABASE_UNAVAILABLE,
+            f"this process may not read and write {path}",
+            hint="change its owner or mode",
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise Problem(
             DATABASE_UNAVAILABLE,

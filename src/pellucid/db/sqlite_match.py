@@ -1,7 +1,9 @@
-"""Functions that SQLite lacks beside PostgreSQL: LIKE without regard to case, for all of Unicode; base64 of bytes.
+"""Functions that SQLite lacks beside PostgreSQL: LIKE without regard to case, for all of Unicode; base64 of
+bytes.
 
-In: text and a LIKE pattern (`%` any run, `_` any one character, `\\` takes the next one literally). Out: whether it fits. SQLite's own
-folds only ASCII. No regular expressions: strangers choose the patterns, and this matcher takes at most length of text x length of pattern.
+In: text and a LIKE pattern (`%` any run, `_` any one character, `\\` takes the next one literally). Out:
+whether it fits. SQLite's own folds only ASCII. No regular expressions: strangers choose the patterns, and
+this matcher takes at most length of text x length of pattern.
 """
 
 from __future__ import annotations
@@ -83,7 +85,9 @@ def _pieces(pattern: str) -> list[Piece]:
 
 
 def _fits(pieces: list[Piece], text: str) -> bool:
-    """First and last piece are anchored; those between are each taken where they first fit, which never misses a match."""
+    """First and last piece are anchored; those between are each taken where they first fit, which never
+    misses a match.
+    """
     head, *middle = pieces
     if not _at(head, text, 0):
         return False
@@ -105,5 +109,6 @@ def _fits(pieces: list[Piece], text: str) -> bool:
 
 def _at(piece: Piece, text: str, place: int) -> bool:
     return len(text) - place >= len(piece) and all(
-        wanted is _ANY or wanted == found for wanted, found in zip(piece, text[place : place + len(piece)], strict=True)
+        wanted is _ANY or wanted == found
+        for wanted, found in zip(piece, text[place : place + len(piece)], strict=True)
     )

@@ -1,7 +1,7 @@
 """SQLite's errors become `Problem`s, once, here.
 
-In: an `apsw.Error` and, where known, the connection and the file. Out: a `Problem` of the 5xx range with `details` that a program can read:
-`{"table", "columns"}` for a broken constraint. It runs nothing.
+In: an `apsw.Error` and, where known, the connection and the file. Out: a `Problem` of the 5xx range with
+`details` that a program can read: `{"table", "columns"}` for a broken constraint. It runs nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ _INDEX = re.compile(r"failed: index '(?P<index>[^']*)'")
 _CHECK = re.compile(r"CHECK constraint failed: (?P<name>.*)", re.DOTALL)
 _CHECK_NAME = re.compile(r"(?P<table>\w+)\.(?P<column>\w+)\.check")  # as sql/ddl.py names them
 # "cannot store TEXT value in INTEGER column city.population"
-_DATATYPE = re.compile(r"cannot store (?P<given>\w+) value in (?P<wanted>\w+) column (?P<table>\w+)\.(?P<column>\w+)")
+_DATATYPE = re.compile(
+    r"cannot store (?P<given>\w+) value in (?P<wanted>\w+) column (?P<table>\w+)\.(?P<column>\w+)"
+)
 
 
 def busy(message: str) -> Problem:
@@ -75,12 +77,19 @@ def closed() -> Problem:
 def too_long(seconds: float, what: str = "the statement") -> Problem:
     """503: stopped by our own limit."""
     return Problem(
-        STATEMENT_TIMEOUT, f"{what} was stopped after {seconds:g} s", hint="ask for less, or let an index answer it", headers=(("Retry-After", "1"),)
+        STATEMENT_TIMEOUT,
+        f"{what} was stopped after {seconds:g} s",
+        hint="ask for less, or let an index answer it",
+        headers=(("Retry-After", "1"),),
     )
 
 
-def problem_of(error: Exception, db: apsw.Connection | None = None, *, path: Path | None = None, limit: float = 0.0) -> Problem:
-    """The problem that an error of SQLite's is for the caller; `limit` is the time limit that an interruption means."""
+def problem_of(
+    error: Exception, db: apsw.Connection | None = None, *, path: Path | None = None, limit: float = 0.0
+) -> Problem:
+    """The problem that an error of SQLite's is for the caller; `limit` is the time limit that an interruption
+    means.
+    """
     if isinstance(error, (apsw.ConnectionClosedError, apsw.CursorClosedError)):
         return closed()
     result = getattr(error, "result", 0)
@@ -92,16 +101,32 @@ def problem_of(error: Exception, db: apsw.Connection | None = None, *, path: Pat
     if result == apsw.SQLITE_INTERRUPT:
         return too_long(limit)
     if result == apsw.SQLITE_FULL or (result == apsw.SQLITE_IOERR and _no_room(extended, db)):
-        return Problem(DISK_FULL, "there is no room left for the database; nothing was written", hint="make room, then try again")
+        return Problem(
+            DISK_FULL,
+            "there is no room left for the database; nothing was written",
+            hint="make room, then try again",
+        )
     if result in _UNAVAILABLE:
-        return Problem(DATABASE_UNAVAILABLE, f"{path or 'the database'}: {_UNAVAILABLE[result]}", headers=(("Retry-After", "5"),))
-    if result in (apsw.SQLITE_TOOBIG, apsw.SQLITE_MISMATCH) or isinstance(error, (OverflowError, UnicodeEncodeError)):
-        return Problem(CHECK_VIOLATION, "a value does not fit the database", hint="integers have 64 bits, texts are Unicode below 1 GB")
+        return Problem(
+            DATABASE_UNAVAILABLE,
+            f"{path or 'the database'}: {_UNAVAILABLE[result]}",
+            headers=(("Retry-After", "5"),),
+        )
+    if result in (apsw.SQLITE_TOOBIG, apsw.SQLITE_MISMATCH) or isinstance(
+        error, (OverflowError, UnicodeEncodeError)
+    ):
+        return Problem(
+            CHECK_VIOLATION,
+            "a value does not fit the database",
+            hint="integers have 64 bits, texts are Unicode below 1 GB",
+        )
     return Problem(INTERNAL, "the database could not run a statement")
 
 
 def is_reference(message: str) -> bool:
-    """Whether an error's message tells of a broken foreign key; its code does not say so where a reference restricts."""
+    """Whether an error's message tells of a broken foreign key; its code does not say so where a reference
+    restricts.
+    """
     return message.startswith("FOREIGN KEY")
 
 

@@ -1,11 +1,13 @@
-"""Which reference a write broke. SQLite says `FOREIGN KEY constraint failed` and no more; a caller wants to know the field.
+"""Which reference a write broke. SQLite says `FOREIGN KEY constraint failed` and no more; a caller wants to
+know the field.
 
-In: the writer's connection right after the failure, and the command that failed. Out: a `Problem` with `details`
-`{"kind": "missing" | "needed", "table", "columns", "references"}`, and `row` where one of many values broke it. Only the failure path
-comes here.
+In: the writer's connection right after the failure, and the command that failed. Out: a `Problem` with
+`details` `{"kind": "missing" | "needed", "table", "columns", "references"}`, and `row` where one of many
+values broke it. Only the failure path comes here.
 
-The way: run the command once more in a savepoint with the check put off to the commit, look at what it changed, take it back. A look at
-a whole table is cut off after some milliseconds; then the problem names no field.
+The way: run the command once more in a savepoint with the check put off to the commit, look at what it
+changed, take it back. A look at a whole table is cut off after some milliseconds; then the problem names no
+field.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ __all__ = ["broken_reference", "dangling_reference"]
 _PATIENCE = 0.02
 _MOST_VALUES = 20_000
 _MOST_CHANGES = 1000
-_TARGET = re.compile(r"\b(?:INTO|UPDATE(?:\s+OR\s+\w+)?|DELETE\s+FROM)\s+(?:\"(?P<quoted>[^\"]+)\"|(?P<plain>\w+))", re.IGNORECASE)
+_TARGET = re.compile(
+    r"\b(?:INTO|UPDATE(?:\s+OR\s+\w+)?|DELETE\s+FROM)\s+(?:\"(?P<quoted>[^\"]+)\"|(?P<plain>\w+))",
+    re.IGNORECASE,
+)
 
 Change = tuple[str, int, int | None]  # table, rowid, which of many values
 
@@ -62,9 +67,16 @@ class Reference(msgspec.Struct, frozen=True):
     def problem(self, kind: str, row: int | None = None) -> Problem:
         """What to tell the caller."""
         fields = " and ".join(f"{self.child}.{column}" for column in self.columns)
-        said = f"{fields} points to no {self.parent}" if kind == "missing" else f"{self.parent} is still needed by {fields}"
+        said = (
+            f"{fields} points to no {self.parent}"
+            if kind == "missing"
+            else f"{self.parent} is still needed by {fields}"
+        )
         details: dict[str, object] = {
-            "kind": kind, "table": self.child, "columns": list(self.columns), "references": self.parent
+            "kind": kind,
+            "table": self.child,
+            "columns": list(self.columns),
+            "references": self.parent,
         }
         if row is not None:
             details["row"] = row
@@ -72,7 +84,9 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 def broken_reference(db: apsw.Connection, command: Command, limit: Callable[[float], None]) -> Problem:
-    """The problem of a command that failed a foreign key; leaves the transaction as it was. `limit` sets the deadline of what runs on `db`."""
+    """The problem of a command that failed a foreign key; leaves the transaction as it was. `limit` sets the
+    deadline of what runs on `db`.
+    """
     problem: Problem | None = None
     try:
         db.execute("SAVEPOINT probe")
@@ -149,8 +163,9 @@ def _missing(db: apsw.Connection, changes: list[Change]) -> Problem | None:
 def _needed(db: apsw.Connection, command: Command, table: str | None, refused: bool) -> Problem | None:
     """Who still points to the rows of `table` that the command takes away.
 
-    Where they could be taken away in the probe, someone points to nothing now. Where a reference restricts, they could not: then it is the
-    only reference that does, or the one that points to a value which the command was given.
+    Where they could be taken away in the probe, someone points to nothing now. Where a reference restricts,
+    they could not: then it is the only reference that does, or the one that points to a value which the
+    command was given.
     """
     candidates = [reference for _, reference in _references(db) if reference.parent == table]
     if not refused:
@@ -158,7 +173,9 @@ def _needed(db: apsw.Connection, command: Command, table: str | None, refused: b
     else:
         candidates = [reference for reference in candidates if reference.restricts]
         found = candidates[0] if len(candidates) == 1 else None
-        found = found or next((reference for reference in candidates if reference.points_to(db, command.values)), None)
+        found = found or next(
+            (reference for reference in candidates if reference.points_to(db, command.values)), None
+        )
     return found.problem("needed") if found else None
 
 
@@ -170,7 +187,8 @@ def _target(text: str) -> str | None:
 def _references(db: apsw.Connection) -> Iterator[tuple[int, Reference]]:
     """Every foreign key with its number in its table."""
     rows = db.execute(
-        'SELECT t.name, f.id, f."table", f."from", f."to", f.on_delete FROM sqlite_schema AS t, pragma_foreign_key_list(t.name) AS f '
+        'SELECT t.name, f.id, f."table", f."from", f."to", f.on_delete '
+        "FROM sqlite_schema AS t, pragma_foreign_key_list(t.name) AS f "
         "WHERE t.type = 'table' ORDER BY t.name, f.id, f.seq"
     ).fetchall()
     keys: dict[tuple[str, int, str, bool], list[tuple[str, str]]] = {}

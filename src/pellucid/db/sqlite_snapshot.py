@@ -1,15 +1,19 @@
 """Reads without locks: one read transaction serves many reads, for as long as nobody has written.
 
-In: the event loop's connection. Out: a connection that is in a transaction on the newest commit whenever a read begins.
+In: the event loop's connection. Out: a connection that is in a transaction on the newest commit whenever a
+read begins.
 
-The problem: of the 3.0 µs that a read of one row takes, 1.9 are two system calls, the lock at its beginning and the unlock at its end. The
-naive way out, a transaction kept open for a while, shows a past that other processes have already changed. SQLite itself decides whether its
-snapshot is the newest by comparing the header of the write-ahead log's index, in memory that all processes share, with its own copy. We do the
-same: the 48 bytes of that header are compared before each read (0.05 µs), and the transaction begins anew when they differ. What a read may see is therefore what it would see without this file.
+The problem: of the 3.0 µs that a read of one row takes, 1.9 are two system calls, the lock at its beginning
+and the unlock at its end. The naive way out, a transaction kept open for a while, shows a past that other
+processes have already changed. SQLite itself decides whether its snapshot is the newest by comparing the
+header of the write-ahead log's index, in memory that all processes share, with its own copy. We do the same:
+the 48 bytes of that header are compared before each read (0.05 µs), and the transaction begins anew when they
+differ. What a read may see is therefore what it would see without this file.
 
-Two cares. A transaction left open would keep the log from being emptied, so it ends some milliseconds later in any case, and is not kept open
-at all while the log is long. And the shared memory is found where the kernel says SQLite has mapped it, because opening the file a second time
-would, on closing, drop this process's locks (POSIX); so this works on Linux, and elsewhere each read is on its own.
+Two cares. A transaction left open would keep the log from being emptied, so it ends some milliseconds later
+in any case, and is not kept open at all while the log is long. And the shared memory is found where the
+kernel says SQLite has mapped it, because opening the file a second time would, on closing, drop this
+process's locks (POSIX); so this works on Linux, and elsewhere each read is on its own.
 
 Format: https://sqlite.org/walformat.html, section 2.
 """
@@ -49,9 +53,11 @@ class Nothing:
 
 
 class Snapshot:
-    """The read transaction of one connection. Before a read: `if snapshot.seen != snapshot.now.raw: snapshot.renew()`.
+    """The read transaction of one connection. Before a read: `if snapshot.seen != snapshot.now.raw:
+    snapshot.renew()`.
 
-    `until` is the connection's deadline cell, see `SQLite._over_budget`; it is reset so that the transaction's own statements are never cut off.
+    `until` is the connection's deadline cell, see `SQLite._over_budget`; it is reset so that the
+    transaction's own statements are never cut off.
     """
 
     __slots__ = ("_db", "_execute", "_held", "_loop", "_timer", "_until", "now", "seen")
@@ -70,13 +76,17 @@ class Snapshot:
             self.now = (ctypes.c_char * _HEADER).from_address(address)
 
     def renew(self) -> None:
-        """End the transaction on an old commit, and begin one on the newest unless the log wants to be emptied."""
+        """End the transaction on an old commit, and begin one on the newest unless the log wants to be
+        emptied.
+        """
         self._until[0] = 0
         if self._held:
             self._held = False
             self.seen = b""
             self._execute("COMMIT")
-        header = self.now.raw  # before BEGIN: should somebody commit in between, the next read finds a difference and begins anew
+        header = (
+            self.now.raw
+        )  # before BEGIN: should somebody commit in between, the next read finds a difference and begins anew
         if int.from_bytes(header[_FRAMES], sys.byteorder) > _LONG:
             return
         self.seen = header
@@ -107,7 +117,9 @@ class Snapshot:
 
 
 def _find(path: Path) -> int | None:
-    """Where this process has mapped the beginning of a log's index; None where that cannot be said with certainty."""
+    """Where this process has mapped the beginning of a log's index; None where that cannot be said with
+    certainty.
+    """
     try:
         status = path.stat()
         with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:

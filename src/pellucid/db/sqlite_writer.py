@@ -1,10 +1,12 @@
 """The writer thread: all writes of a process, committed in groups.
 
-In: scripts (db/database.py) and sessions (`transaction()`), through a bounded queue. Out: a future each, completed when the change is on disk.
+In: scripts (db/database.py) and sessions (`transaction()`), through a bounded queue. Out: a future each,
+completed when the change is on disk.
 
-The problem: a durable commit costs an fsync, about a hundred times the insert itself. The naive way, one transaction a write, pays it each time.
-The standard answer is group commit: whatever waits goes into one transaction, a savepoint for each script, one fsync for all. Nobody is kept
-waiting for a group to fill; while one group is on its way to the disk, the next one gathers. A script that fails takes back its own savepoint
+The problem: a durable commit costs an fsync, about a hundred times the insert itself. The naive way, one
+transaction a write, pays it each time. The standard answer is group commit: whatever waits goes into one
+transaction, a savepoint for each script, one fsync for all. Nobody is kept waiting for a group to fill; while
+one group is on its way to the disk, the next one gathers. A script that fails takes back its own savepoint
 only. When the commit itself fails, nothing of the group is written and everybody in it hears so.
 """
 
@@ -55,7 +57,9 @@ class Job(Step):
 
     __slots__ = ("rollback", "script", "trace")
 
-    def __init__(self, future: asyncio.Future[Any], script: Script[Any], trace: Trace | None, rollback: bool) -> None:
+    def __init__(
+        self, future: asyncio.Future[Any], script: Script[Any], trace: Trace | None, rollback: bool
+    ) -> None:
         super().__init__(future)
         self.script = script
         self.trace = trace
@@ -146,7 +150,9 @@ class Writer:
         return session
 
     async def close(self) -> None:
-        """Finish what waits, then close the connection; the last one of all processes moves the log into the database."""
+        """Finish what waits, then close the connection; the last one of all processes moves the log into the
+        database.
+        """
         if self._open:
             self._open = False
             self._queue.put(Stop())
@@ -240,7 +246,9 @@ class Writer:
         self._post(self._settle_admitted, group)
 
     def _attempt(self, job: Job) -> None:
-        """Run one script in a savepoint; what it raises becomes `job.error` and takes back only its own changes."""
+        """Run one script in a savepoint; what it raises becomes `job.error` and takes back only its own
+        changes.
+        """
         run = self._cursor.execute
         if job.trace is not None:
             job.trace.mark("wait")
@@ -263,7 +271,9 @@ class Writer:
             self._until = float("inf")
 
     def _drive(self, script: Script[T], trace: Trace | None) -> T:
-        """Feed a script its rows until it returns. A failed command is raised inside it, so it may catch that and go on."""
+        """Feed a script its rows until it returns. A failed command is raised inside it, so it may catch that
+        and go on.
+        """
         try:
             command = next(script)
             while True:
@@ -343,7 +353,11 @@ class Writer:
             if isinstance(step, End):
                 return
             if not self._db.in_transaction:
-                self._post(self._end_session, session, Problem(DATABASE_UNAVAILABLE, "the transaction was lost to an earlier failure"))
+                self._post(
+                    self._end_session,
+                    session,
+                    Problem(DATABASE_UNAVAILABLE, "the transaction was lost to an earlier failure"),
+                )
                 return
 
     def _take_step(self, step: Job | Look | End) -> None:
@@ -374,7 +388,9 @@ class Writer:
     def _fail(self, jobs: Sequence[Job], message: str) -> None:
         for job in jobs:
             if job.error is None:
-                job.error = Problem(DATABASE_UNAVAILABLE, f"nothing was written: {message}", headers=(("Retry-After", "1"),))
+                job.error = Problem(
+                    DATABASE_UNAVAILABLE, f"nothing was written: {message}", headers=(("Retry-After", "1"),)
+                )
 
     def _post(self, function: Callable[..., None], *arguments: object) -> None:
         try:
