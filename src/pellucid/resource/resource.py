@@ -26,14 +26,13 @@ __all__ = ["Reading", "Resource", "Resources"]
 class Reading:
     """One shape of reading, ready to run: SQL text, binding, and how its rows become JSON."""
 
-    __slots__ = ("codec", "counts", "cursors", "prepared", "text")
+    __slots__ = ("codec", "counts", "prepared", "text")
 
     def __init__(self, prepared: Prepared) -> None:
         statement = prepared.statement
         self.prepared = prepared
         self.text = statement.text
         self.codec = Codec(statement.columns, statement.hidden)
-        self.cursors = statement.cursors
         self.counts = statement.counts
 
 

@@ -86,7 +86,8 @@ def compile_statement(
     binds: Binds,
     dialect: str,
     columns: Sequence[Column] = (),
-    cursors: int = 0,
+    cursors: Sequence[int] = (),
+    sorts: int = 0,
     *,
     counts: bool = False,
 ) -> Statement:
@@ -100,4 +101,4 @@ def compile_statement(
             for name in compiled.positiontup or ()
         ]
     )
-    return Statement(str(compiled), params, tuple(columns), cursors, counts)
+    return Statement(str(compiled), params, tuple(columns), tuple(cursors), sorts, counts)

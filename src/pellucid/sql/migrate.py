@@ -285,7 +285,9 @@ def run_sql(connection: apsw.Connection, sql: str, description: str) -> None:
     except apsw.BusyError:
         raise
     except apsw.Error as error:
-        raise MigrationError(f"{description}: {error}; nothing was changed") from error
+        # The copy of a table takes its name when it is full; the reader knows it by that name.
+        told = str(error).replace("__new.", ".")
+        raise MigrationError(f"{description}: {told}; nothing was changed") from error
     finally:
         connection.authorizer = None
 

@@ -112,8 +112,15 @@ class _Reading:
         table = predicates.alias(level.model)
         cells, source = self._columns.cells(level, table, table)
         columns: list[Expression] = [cell.value.label(f"c{at}") for at, cell in enumerate(cells)]
-        cursors = level.order if plan.cursor else ()
-        columns += [predicates.sort_value(key, table).label(f"k{at}") for at, key in enumerate(cursors)]
+        cursors: list[int] = []
+        for key in level.order if plan.cursor else ():
+            value = predicates.sort_value(key, table)
+            # A key that is shown as it is need not be fetched twice.
+            at = next((at for at, cell in enumerate(cells) if cell.value is value), len(columns))
+            if at == len(columns):
+                columns.append(value.label(f"k{at}"))
+            cursors.append(at)
+        sorts = len(columns) - len(cells)
         if plan.count:
             columns.append(self._counted(plan).scalar_subquery().label("n"))
         select = sa.select(*columns or [number(1)]).select_from(source).where(*self._conditions(plan, table))
@@ -124,11 +131,11 @@ class _Reading:
         if lock:
             select = select.with_for_update()
         shown = [Column(cell.name, cell.field) for cell in cells]
-        return compile_statement(select, predicates.binds, self._dialect, shown, len(cursors), counts=plan.count)
+        return compile_statement(select, predicates.binds, self._dialect, shown, cursors, sorts, counts=plan.count)
 
     def count(self, plan: ReadPlan) -> Statement:
         """How many rows fit, whatever the page."""
-        return compile_statement(self._counted(plan), self._predicates.binds, self._dialect, (), 0, counts=True)
+        return compile_statement(self._counted(plan), self._predicates.binds, self._dialect, counts=True)
 
     def _counted(self, plan: ReadPlan) -> sa.Select[Any]:
         table = self._predicates.alias(plan.level.model)

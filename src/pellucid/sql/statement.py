@@ -61,21 +61,22 @@ class Column(msgspec.Struct, frozen=True):
 class Statement(msgspec.Struct, frozen=True):
     """SQL for one dialect.
 
-    A row holds `columns`, then what is hidden: a cursor's sort keys (`cursors` many), the count of all rows
-    (`counts`), or the primary key of a written row (`keyed`).
+    A row holds `columns`, then what is hidden: sort keys that no column shows (`sorts` many), the count of all rows
+    (`counts`), or the primary key of a written row (`keyed`). `cursors` says where in a row each sort key stands.
     """
 
     text: str
     params: tuple[Param, ...] = ()
     columns: tuple[Column, ...] = ()
-    cursors: int = 0
+    cursors: tuple[int, ...] = ()
+    sorts: int = 0
     counts: bool = False
     keyed: bool = False
 
     @property
     def hidden(self) -> int:
         """How many columns at the end of each row are not shown."""
-        return self.cursors + self.counts + self.keyed
+        return self.sorts + self.counts + self.keyed
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,7 @@ class Prepared:
 
     def cursor(self, row: Sequence[Stored]) -> str:
         """The cursor that continues after this row; only where the shape asked for one."""
-        end = len(row) - self.statement.counts
-        return encode_cursor(self.tag, row[end - self.statement.cursors : end])
+        return encode_cursor(self.tag, [row[at] for at in self.statement.cursors])
 
 
 def _take(
