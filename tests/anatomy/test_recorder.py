@@ -129,6 +129,7 @@ def test_a_request_is_told_whole() -> None:
         "spans": [
             {"name": "parse", "start_ms": 0.0, "duration_ms": 1.0, "depth": 0},
             {"name": "sql", "start_ms": 1.0, "duration_ms": 2.0, "depth": 0, "detail": {"sql": "SELECT 1", "rows": 20}},
+            {"name": "write", "start_ms": 3.0, "duration_ms": 1.0, "depth": 0},
         ],
         "request": {"headers": [("host", "localhost"), ("content-length", "7")], "body_bytes": 7},
         "response": {"headers": [("content-type", "application/json"), ("location", "/api/cities/1")], "body_bytes": 10},

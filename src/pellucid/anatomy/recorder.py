@@ -20,7 +20,7 @@ from pellucid.anatomy.redact import REDACTED, Pairs, redact_fields, redact_heade
 from pellucid.http.messages import Request, Response
 from pellucid.spans import Span, Trace, now
 
-__all__ = ["Explain", "Recorder", "Which", "is_quiet", "server_timing"]
+__all__ = ["Explain", "Recorder", "Which", "is_quiet", "server_timing", "spans_until"]
 
 Explain = Callable[[str], Awaitable[list[str]]]
 """The plan of a statement, a line a step; asked at most once per text."""
@@ -151,7 +151,7 @@ class Recorder:
         sent = next((int(value) for name, value in asked if name == "content-length" and value.isdecimal()), 0)
         return {
             **_summary(record, _wall_clock()),
-            "spans": [await self._span(span) for span in trace.spans()],
+            "spans": [await self._span(span) for span in spans_until(trace, record[-1])],
             "request": {"headers": asked, "body_bytes": sent},
             "response": {"headers": [*redact_fields(said), *headers], "body_bytes": size},
         }
@@ -181,6 +181,15 @@ class Recorder:
             except Exception as error:  # a statement that cannot be explained must not hide the request
                 self._plans[text] = [f"no plan: {error}"]
         return self._plans[text]
+
+
+def spans_until(trace: Trace, finished: int) -> list[Span]:
+    """The spans of a request that is over: what lies between the last station and the last byte is its writing."""
+    spans = trace.spans()
+    last = max((span.start + span.duration for span in spans), default=0)
+    if finished - trace.started > last and not any(span.name == "write" for span in spans):
+        spans.append(Span("write", last, finished - trace.started - last))
+    return spans
 
 
 def server_timing(trace: Trace, span_id: str | None = None) -> str:

@@ -19,7 +19,7 @@ from typing import TextIO
 
 import msgspec
 
-from pellucid.anatomy.recorder import is_quiet
+from pellucid.anatomy.recorder import is_quiet, spans_until
 from pellucid.anatomy.redact import redact_target
 from pellucid.cli.line import BOLD, GREY, RED, YELLOW, Facts, request_line, style
 from pellucid.http.messages import Request, Response
@@ -85,16 +85,16 @@ class AccessLog:
             id=request.id,
             duration=duration,
             size=len(body) if isinstance(body, bytes) else response.length,
-            stations=_stations(trace) if trace is not None else {},
+            stations=_stations(trace, finished) if trace is not None else {},
         )
         extra = {_FACTS: facts, "client": request.client, "trace_id": trace.id if trace is not None else request.id}
         self._logger.log(level, "%s %s %d", request.method, facts.target, status, extra=extra)
 
 
-def _stations(trace: Trace) -> dict[str, int]:
+def _stations(trace: Trace, finished: int) -> dict[str, int]:
     """Nanoseconds by station. An enclosing span counts only where nothing inside it is measured."""
     sums: dict[str, int] = {}
-    spans = trace.spans()
+    spans = spans_until(trace, finished)
     for at, span in enumerate(spans):
         if at + 1 == len(spans) or spans[at + 1].depth <= span.depth or spans[at + 1].start >= span.start + span.duration:
             sums[span.name] = sums.get(span.name, 0) + span.duration
