@@ -285,11 +285,11 @@ def test_a_backup_under_load_is_whole_and_delays_nobody(tmp_path: Path) -> None:
             await db.write(pair(written))
             written += 1
             waits.append(time.perf_counter() - began)
-        assert await copying == (tmp_path / "copy.db").stat().st_size  # noqa: ASYNC240
+        assert await copying == (tmp_path / "copy.db").stat().st_size
         assert written > 3
         assert sorted(waits)[len(waits) // 2] < 0.1
         await db.close()
-        assert {entry.name for entry in tmp_path.iterdir()} == {"data.db", "copy.db"}
+        assert {entry.name for entry in tmp_path.iterdir()} == {"data.db", "copy.db"}  # noqa: ASYNC240
         with closing(check(tmp_path / "copy.db")) as copy:
             assert copy.execute("SELECT count(*) FROM item WHERE writer = -1").fetchall() == [(5000,)]
             assert copy.execute("SELECT 1 FROM item WHERE writer = 1 GROUP BY number HAVING count(*) <> 2").fetchall() == []

@@ -33,7 +33,8 @@ from pellucid.db.sqlite_connection import SQLiteOptions, connect, locate
 from pellucid.db.sqlite_problems import busy, closed, problem_of
 from pellucid.db.sqlite_readers import Readers, RowStream
 from pellucid.db.sqlite_snapshot import Snapshot
-from pellucid.db.sqlite_writer import End, Job, Look, Session, Writer
+from pellucid.db.sqlite_steps import End, Job, Look, Session
+from pellucid.db.sqlite_writer import Writer
 from pellucid.errors import DATABASE_UNAVAILABLE, Problem
 from pellucid.spans import Trace
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import apsw
 
@@ -27,10 +27,11 @@ from pellucid.db.database import Command, Rows, Script, Value
 from pellucid.db.sqlite_connection import SQLiteOptions, connect
 from pellucid.db.sqlite_problems import busy, closed, is_reference, problem_of, too_long
 from pellucid.db.sqlite_references import broken_reference, dangling_reference
+from pellucid.db.sqlite_steps import End, Job, Look, Session, Step, Stop
 from pellucid.errors import DATABASE_UNAVAILABLE, Problem
 from pellucid.spans import Trace
 
-__all__ = ["End", "Job", "Look", "Session", "Writer"]
+__all__ = ["Writer"]
 
 T = TypeVar("T")
 
@@ -39,72 +40,6 @@ _log = logging.getLogger("pellucid.db")
 _STEPS = 10_000  # virtual machine steps between two looks at the clock
 _CHECKPOINT_PAGES = 1000  # of the log, as SQLite's own default
 _KNOWN_TEXTS = 2048
-
-
-class Step:
-    """Something on its way through the writer: a future on the loop, then what came of it."""
-
-    __slots__ = ("error", "future", "outcome")
-
-    def __init__(self, future: asyncio.Future[Any]) -> None:
-        self.future = future
-        self.outcome: object = None
-        self.error: BaseException | None = None
-
-
-class Job(Step):
-    """A script to run."""
-
-    __slots__ = ("rollback", "script", "trace")
-
-    def __init__(
-        self, future: asyncio.Future[Any], script: Script[Any], trace: Trace | None, rollback: bool
-    ) -> None:
-        super().__init__(future)
-        self.script = script
-        self.trace = trace
-        self.rollback = rollback
-
-
-class Look(Step):
-    """A read inside a session."""
-
-    __slots__ = ("text", "values")
-
-    def __init__(self, future: asyncio.Future[Any], text: str, values: Sequence[Value]) -> None:
-        super().__init__(future)
-        self.text = text
-        self.values = values
-
-
-class End(Step):
-    """The end of a session: commit, or take everything back."""
-
-    __slots__ = ("commit",)
-
-    def __init__(self, future: asyncio.Future[Any], commit: bool) -> None:
-        super().__init__(future)
-        self.commit = commit
-
-
-class Session(Step):
-    """A transaction that the loop drives step by step; `future` completes when it has begun.
-
-    `pending` and `ended` (why there will be no more steps) are touched on the loop only.
-    """
-
-    __slots__ = ("ended", "pending", "steps", "trace")
-
-    def __init__(self, future: asyncio.Future[Any], trace: Trace | None) -> None:
-        super().__init__(future)
-        self.trace = trace
-        self.steps: SimpleQueue[Job | Look | End] = SimpleQueue()
-        self.pending: set[asyncio.Future[Any]] = set()
-        self.ended: Problem | None = None
-
-
-class Stop:
-    """The last thing in the queue."""
 
 
 class Writer:
