@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 import msgspec
@@ -25,6 +25,9 @@ from pellucid.cli.logs import wants_colour
 from pellucid.cli.project import Failed, Project, app_argument, find_project, import_app, settings_options
 from pellucid.errors import Problem
 from pellucid.settings import GROUPS, SETTINGS, Settings, shown
+
+if TYPE_CHECKING:
+    from pellucid.schema.spec import Catalog
 
 __all__ = ["Finding", "doctor"]
 
@@ -118,11 +121,27 @@ def _versions() -> dict[str, str]:
 
 def _check_app(project: Project) -> Iterator[Finding]:
     try:
-        import_app(project)
+        app = import_app(project)
     except Failed as error:
         yield Finding("app", "problem", error.message)
-    else:
-        yield Finding("app", "ok", f"{project.file} can be imported")
+        return
+    yield Finding("app", "ok", f"{project.file} can be imported")
+    file = _file(project.settings)
+    if file is not None and file.exists():
+        yield _check_schema(app.catalog, file)
+
+
+def _check_schema(catalog: Catalog, file: Path) -> Finding:
+    from pellucid.sql.migrate import MigrationError, pending
+
+    try:
+        steps = pending(catalog, file)
+    except MigrationError as error:
+        return Finding("schema", "problem", str(error))
+    if not steps:
+        return Finding("schema", "ok", "the database matches the models")
+    lines = "\n".join(f"- {step.description}" for step in steps)
+    return Finding("schema", "problem", f"the database does not match the models; `pellucid migrate` would\n{lines}")
 
 
 def _check_sqlite(_: Project) -> Iterator[Finding]:

@@ -1,0 +1,370 @@
+"""The command line as a user meets it: real processes in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SHOP = """\
+from pellucid import App, Call, Model, anyone, field
+
+
+class Product(Model, read=anyone, write=anyone):
+    name: str = field(unique=True)
+    price: int = 0
+
+
+app = App(models=[Product])
+
+
+@app.get("/boom")
+async def boom(call: Call) -> str:
+    raise RuntimeError("kaboom")
+"""
+DEADLINE = 20.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PELLUCID_")}
+    return {**kept, "NO_COLOR": "1", "PYTHONUTF8": "1", **more}
+
+
+class Shell:
+    """A folder in which `pellucid` is typed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, text: str) -> Path:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    def __call__(self, *words: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "pellucid", *words],
+            cwd=self.folder, env=environment(**variables), capture_output=True, text=True, timeout=DEADLINE, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
+        return done
+
+    @contextmanager
+    def serving(self, *words: str, **variables: str) -> Iterator[Served]:
+        """`pellucid dev` or `run` while the block runs; ended by SIGTERM, and its exit code looked at."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pellucid", *words, "--port", "0"],
+            cwd=self.folder, env=environment(**variables), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        served = Served(process)
+        try:
+            yield served
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(DEADLINE) == 0, served.said
+        finally:
+            process.kill()
+            process.wait()
+            assert process.stderr is not None
+            process.stderr.close()
+
+
+class Served:
+    """A running server: what it says, and what it answers."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr is not None
+        self._pipe = process.stderr.fileno()
+        self.process = process
+        self.said = ""
+        os.set_blocking(self._pipe, False)
+
+    def wait_for(self, pattern: str, after: int = 0) -> re.Match[str]:
+        """Wait until it has said this, beginning at a position of what it said."""
+        until = time.monotonic() + DEADLINE
+        while (found := re.compile(pattern, re.MULTILINE).search(self.said, after)) is None:
+            left = until - time.monotonic()
+            assert left > 0, f"never said {pattern!r}, but:\n{self.said}"
+            if select.select([self._pipe], [], [], left)[0]:
+                piece = os.read(self._pipe, 65536)
+                assert piece, f"ended with {self.process.wait()} before it said {pattern!r}:\n{self.said}"
+                self.said += piece.decode()
+        return found
+
+    @property
+    def address(self) -> str:
+        return self.wait_for(r"http://[0-9.]+:\d+")[0]
+
+    def ask(self, path: str, body: object = None, method: str | None = None) -> tuple[int, object]:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json", "prefer": "return=representation"} if data else {}
+        request = urllib.request.Request(self.address + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if "json" in (answer.headers["content-type"] or "") else text.decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read())
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def shop(shell: Shell) -> Shell:
+    shell.write("shop.py", SHOP)
+    return shell
+
+
+# -- the first five minutes
+
+
+def test_help_and_version_are_quick_and_import_nothing_heavy(shell: Shell) -> None:
+    said = shell("--help").stdout
+    for name in ("new", "dev", "run", "migrate", "routes", "openapi", "load", "backup", "doctor"):
+        assert re.search(rf"^  {name} +\w", said, re.MULTILINE)
+    assert re.fullmatch(r"pellucid \d+\.\d+\.\d+\n", shell("--version").stdout)
+    code = "import sys, pellucid.cli.main; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"sqlalchemy", "apsw", "asyncio", "rich", "pellucid.app"} & set(imported)
+
+
+@pytest.mark.parametrize("name", ["new", "dev", "run", "migrate", "routes", "openapi", "load", "backup", "doctor"])
+def test_every_command_explains_itself(shell: Shell, name: str) -> None:
+    assert shell(name, "--help").stdout.startswith("Usage: pellucid")
+
+
+def test_a_new_project_runs_at_once_and_is_never_overwritten(shell: Shell) -> None:
+    assert "pellucid dev" in shell("new", "my-shop").stdout
+    project = Shell(shell.folder / "my-shop")
+    with project.serving("dev") as served:
+        served.wait_for("was made")
+        assert served.ask("/api/lists", {"name": "Inbox"}) == (201, {"id": 1, "name": "Inbox"})
+        status, task = served.ask("/api/tasks", {"list": 1, "title": "Tea"})
+        assert status == 201
+        assert isinstance(task, dict)
+        assert task["done"] is False
+        assert served.ask("/hello/you") == (200, {"hello": "you"})
+        status, page = served.ask("/")
+        assert status == 200
+        assert "<title>My shop</title>" in str(page)
+        status, tasks = served.ask("/api/lists?select=name,tasks(title)")
+        assert tasks == [{"name": "Inbox", "tasks": [{"title": "Tea"}]}]
+    assert "exists already" in shell("new", "my-shop", code=2).stderr
+    assert "no name for a project" in shell("new", "1st", code=2).stderr
+
+
+def test_a_command_that_does_not_exist_is_named_with_the_nearest(shell: Shell) -> None:
+    assert "there is no command 'rnu': did you mean 'run'?" in shell("rnu", code=2).stderr
+
+
+def test_without_an_app_it_says_how_to_name_one(shell: Shell) -> None:
+    assert "which app? Name its file, as in `pellucid dev shop.py`" in shell("dev", code=2).stderr
+
+
+def test_a_file_that_does_not_exist_is_named_with_the_nearest(shop: Shell) -> None:
+    assert shop("routes", "shp.py", code=2).stderr == "pellucid: there is no file shp.py (did you mean 'shop.py'?)\n"
+
+
+def test_a_failed_import_shows_the_users_lines_and_none_of_ours(shell: Shell) -> None:
+    shell.write("shop.py", "import prices\n")
+    shell.write("prices.py", "def read():\n    return int('x')\n\nread()\n")
+    said = shell("routes", "shop.py", code=1).stderr
+    assert "shop.py cannot be imported" in said
+    assert "prices.py:2 in read" in said
+    assert "ValueError: invalid literal" in said
+    assert "pellucid/cli" not in said
+
+
+def test_a_file_without_an_app_says_what_it_needs(shell: Shell) -> None:
+    shell.write("shop.py", "x = 1\n")
+    assert "shop.py has no app: it needs a line such as app = App(models=[...])" in shell("routes", "shop.py", code=2).stderr
+    shell.write("site.py", "from pellucid import App\nsite = App()\n")
+    assert "say site.py:site" in shell("routes", "site.py", code=2).stderr
+    assert shell("routes", "site.py:site").stdout
+
+
+def test_wrong_settings_are_all_named_before_anything_starts(shop: Shell) -> None:
+    said = shop("run", "shop.py", "--port", "x", code=2, PELLUCID_WORKERS="many", PELLUCID_PROT="1").stderr
+    assert "2 settings are wrong" in said
+    assert "--port: port must be a whole number from 0 to 65535, not 'x'" in said
+    assert "PELLUCID_WORKERS: workers must be a whole number, at least 0, not 'many'" in said
+
+
+# -- serving
+
+
+def test_dev_shows_the_sql_the_places_and_a_line_per_request(shop: Shell) -> None:
+    with shop.serving("dev", "shop.py") as served:
+        served.wait_for(r'CREATE TABLE "products"')
+        served.wait_for(r"API +http://127\.0\.0\.1:\d+/api/products")
+        served.wait_for(r"database +data\.db")
+        assert served.ask("/api/products", {"name": "Tea"})[0] == 201
+        served.wait_for(r"^\d\d:\d\d:\d\d POST   201 /api/products .* ms .* #[0-9a-f]{6} .*sql \d")
+        status, requests = served.ask("/_pellucid/requests")
+        assert status == 200
+        assert "/api/products" in json.dumps(requests)
+
+
+def test_a_bug_of_the_users_is_a_500_with_a_trace_id_and_a_traceback_in_the_terminal(shop: Shell) -> None:
+    with shop.serving("dev", "shop.py") as served:
+        status, problem = served.ask("/boom")
+        assert status == 500
+        assert isinstance(problem, dict)
+        assert "kaboom" not in json.dumps(problem)
+        served.wait_for(r"RuntimeError: kaboom")
+        served.wait_for(r"shop\.py:14 in boom")
+        served.wait_for(rf"500 /boom .*#{problem['trace_id'][-6:]}")
+        assert "src/pellucid" not in served.said
+
+
+def test_dev_reloads_when_a_file_changes_and_says_when_it_cannot(shop: Shell) -> None:
+    with shop.serving("dev", "shop.py") as served:
+        assert served.ask("/new")[0] == 404
+        served.wait_for("GET +404 /new")
+        at = len(served.said)
+        shop.write("shop.py", SHOP + '\n\n@app.get("/new")\ndef new() -> str:\n    return "new"\n')
+        served.wait_for("Ready again", at)
+        assert served.ask("/new")[0] == 200
+        at = len(served.said)
+        shop.write("shop.py", SHOP + "\n1 / 0\n")
+        served.wait_for("ZeroDivisionError", at)
+        at = len(served.said)
+        shop.write("shop.py", SHOP)
+        served.wait_for("Ready again", at)
+        assert served.ask("/api/products")[0] == 200
+
+
+def test_run_refuses_a_database_that_does_not_match_and_says_what_differs(shop: Shell) -> None:
+    said = shop("run", "shop.py", "--port", "0", code=1).stderr
+    assert "does not match the models" in said
+    assert "create the table products" in said
+    said = shop("run", "shop.py", "--port", "0", "--workers", "2", code=1).stderr
+    assert "create the table products" in said
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_run_serves_and_logs_json(shop: Shell, workers: str) -> None:
+    shop("load", "shop.py", str(shop.write("products.csv", "name,price\nTea,3\n")))
+    with shop.serving("run", "shop.py", "--access-log", "--workers", workers) as served:
+        assert served.ask("/api/products") == (200, [{"id": 1, "name": "Tea", "price": 3}])
+        served.wait_for(r'"target":"/api/products"')
+        lines = [json.loads(line) for line in served.said.splitlines()]
+        assert lines[0]["message"] == "ready"
+        assert [line["message"] for line in lines].count("ready") == 1
+        assert served.ask("/_pellucid/requests")[0] == 404
+
+
+def test_an_address_that_is_taken_is_said_at_once(shop: Shell) -> None:
+    with shop.serving("dev", "shop.py") as served:
+        port = served.address.rpartition(":")[2]
+        said = shop("dev", "shop.py", "--port", port, code=2).stderr
+        assert f"127.0.0.1:{port} is in use" in said
+
+
+def test_a_unix_socket_is_removed_at_the_end(shop: Shell) -> None:
+    path = shop.folder / "s"
+    with shop.serving("dev", "shop.py", "--unix-socket", "s") as served:
+        served.wait_for("unix:")
+        assert path.is_socket()
+    assert not path.exists()
+
+
+# -- data
+
+
+def test_load_says_what_it_did_and_names_bad_rows(shop: Shell) -> None:
+    shop.write("products.csv", "name,price\nTea,3\nMilk,2\n")
+    assert re.match(r"Loaded 2 rows in \d\.\d s: 2 from products.csv", shop("load", "shop.py", "products.csv").stdout)
+    shop.write("more.csv", "name,price\nCoffee,much\nTea,1\n")
+    said = shop("load", "shop.py", "--model", "Product", "more.csv", code=1).stderr
+    assert "nothing was loaded" in said
+    assert "more.csv:2: price: 'much'" in said
+    told = json.loads(shop("load", "shop.py", "--model", "Product", "more.csv", "--json", code=1).stdout)
+    assert told["loaded"] == 0
+    assert told["errors"][0]["line"] == 2
+    assert "there is no model 'prices'" in shop("load", "shop.py", str(shop.write("prices.csv", "")), code=2).stderr
+
+
+def test_a_backup_is_a_whole_database(shop: Shell) -> None:
+    assert "there is no database" in shop("backup", "copy.db", "shop.py", code=1).stderr
+    shop("load", "shop.py", str(shop.write("products.csv", "name\nTea\n")))
+    with shop.serving("run", "shop.py", "--log-format", "pretty") as served:
+        assert served.address
+        assert "Copied" in shop("backup", "copy.db", "shop.py").stdout
+    with shop.serving("run", "shop.py", "--database", "copy.db") as served:
+        assert served.ask("/api/products?select=name") == (200, [{"name": "Tea"}])
+    assert "--overwrite replaces it" in shop("backup", "copy.db", "shop.py", code=1).stderr
+    assert "Copied" in shop("backup", "--overwrite", "copy.db", "shop.py").stdout
+
+
+# -- looking
+
+
+def test_routes_lists_what_is_served_where(shop: Shell) -> None:
+    said = shop("routes", "shop.py").stdout
+    assert re.search(r"^GET POST PATCH DELETE +/api/products +Product$", said, re.MULTILINE)
+    assert re.search(r"^GET +/boom +boom$", said, re.MULTILINE)
+    rows = json.loads(shop("routes", "shop.py", "--json").stdout)
+    assert {"method": "GET", "path": "/boom", "name": "boom"} in rows
+    assert not (shop.folder / "data.db").exists()
+
+
+def test_openapi_prints_the_description_that_is_served(shop: Shell) -> None:
+    printed = json.loads(shop("openapi", "shop.py").stdout)
+    assert printed["openapi"].startswith("3.1")
+    shop("openapi", "shop.py", "--output", "api.json")
+    assert json.loads((shop.folder / "api.json").read_text()) == printed
+    with shop.serving("dev", "shop.py") as served:
+        assert served.ask("/openapi.json") == (200, printed)
+
+
+def test_doctor_shows_values_with_their_sources_and_hides_secrets(shop: Shell) -> None:
+    shop.write(".env", "PELLUCID_GRACE=3\n")
+    shop.write("pyproject.toml", "[tool.pellucid]\napp = 'shop.py'\nport = 0\n")
+    told = json.loads(shop("doctor", "--json", PELLUCID_LOG_LEVEL="debug").stdout)
+    sources = {name: row["source"] for name, row in told["settings"].items()}
+    assert sources["log_level"] == "PELLUCID_LOG_LEVEL"
+    assert sources["grace"].endswith(".env:1")
+    assert sources["port"].endswith("pyproject.toml:3")
+    assert sources["host"] == "default"
+    assert {"msgspec", "apsw", "click"} <= set(told["packages"])
+    assert {finding["state"] for finding in told["findings"]} <= {"ok", "warning"}
+    said = shop("doctor", "--database", "postgresql://me:hunter2@db/shop").stdout
+    assert "postgresql://me:***@db/shop" in said
+    assert "hunter2" not in said
+
+
+def test_doctor_fails_where_something_must_be_mended(shop: Shell) -> None:
+    shop("load", "shop.py", str(shop.write("products.csv", "name\nTea\n")))
+    assert "the database matches the models" in shop("doctor", "shop.py", "--port", "0").stdout
+    shop.write("shop.py", SHOP.replace("price: int = 0", "price: int = 0\n    stock: int = 0"))
+    said = shop("doctor", "shop.py", "--port", "0", code=1).stdout
+    assert "✗ schema" in said
+    assert "stock" in said
+
+
+def test_everything_on_stdout_is_for_pipes(shop: Shell) -> None:
+    words: Sequence[str] = [sys.executable, "-m", "pellucid", "routes", "shop.py"]
+    pipe = subprocess.Popen(words, cwd=shop.folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert pipe.stdout is not None
+    assert pipe.stderr is not None
+    with pipe:
+        pipe.stdout.close()
+        said = pipe.stderr.read().decode()
+    assert "Traceback" not in said
