@@ -79,7 +79,8 @@ def kinds(model: type[Model], *others: type[Model]) -> dict[str, Kind]:
 
 def test_every_annotation_has_its_kind() -> None:
     assert kinds(Everything, User) == {
-        "id": Kind.INT, "a_int": Kind.INT, "a_float": Kind.FLOAT, "a_str": Kind.STR, "a_bool": Kind.BOOL, "a_decimal": Kind.DECIMAL,
+        "id": Kind.INT, "a_int": Kind.INT, "a_float": Kind.FLOAT, "a_str": Kind.STR, "a_bool": Kind.BOOL,
+            "a_decimal": Kind.DECIMAL,
         "a_datetime": Kind.DATETIME, "a_date": Kind.DATE, "a_time": Kind.TIME, "a_duration": Kind.DURATION, "a_uuid": Kind.UUID,
         "a_bytes": Kind.BYTES, "a_enum": Kind.ENUM, "a_level": Kind.ENUM, "a_literal": Kind.ENUM, "a_dict": Kind.JSON,
         "a_list": Kind.JSON, "a_struct": Kind.JSON, "a_dataclass": Kind.JSON, "a_newtype": Kind.STR, "a_interval": Kind.INT,
@@ -213,15 +214,18 @@ def test_the_fingerprint_follows_tables_and_nothing_else() -> None:
 def one(**members: Any) -> type[Model]:
     annotations = {name: value[0] if isinstance(value, tuple) else value for name, value in members.items()}
     defaults = {name: value[1] for name, value in members.items() if isinstance(value, tuple)}
-    return type(Model)("Thing", (Model,), {"__annotations__": annotations, "__module__": __name__, **defaults})  # type: ignore[return-value]
+    return type(Model)("Thing", (Model,), {"__annotations__": annotations, "__module__": __name__,
+        **defaults})  # type: ignore[return-value]
 
 
 MISTAKES: dict[str, tuple[Callable[[], type[Model]], str]] = {
     "unknown type": (lambda: one(x=complex), "Thing.x: the type complex is not known"),
     "unknown name": (lambda: one(x="Usr"), "Thing.x: the annotation 'Usr' uses the unknown name 'Usr'; did you mean 'User'?"),
     "model as type": (lambda: one(x=User), "Thing.x: User is a model, not a column; write Ref[User]"),
-    "unknown model": (lambda: one(x=Ref["Usr"]), "Thing.x: there is no model 'Usr'; did you mean 'User'?"),  # type: ignore[name-defined]
-    "unlisted model": (lambda: one(x=Ref[Everything]), "Thing.x: the model Everything is not in the list; add Everything to models"),
+    "unknown model": (lambda: one(x=Ref["Usr"]), "Thing.x: there is no model 'Usr'; did you mean 'User'?"),
+        # type: ignore[name-defined]
+    "unlisted model": (lambda: one(x=Ref[Everything]),
+        "Thing.x: the model Everything is not in the list; add Everything to models"),
     "ref to nothing": (lambda: one(x=Ref[int]), "Thing.x: <class 'int'> is not a model"),
     "no way back": (lambda: one(x=Many[User]), 'Thing.x: User has no Ref to Thing; add thing: Ref["Thing"] to User'),
     "bad through": (lambda: one(x=(Many[User], field(through="Nope"))), "there is no model 'Nope' to go through"),
@@ -230,9 +234,11 @@ MISTAKES: dict[str, tuple[Callable[[], type[Model]], str]] = {
     "reserved": (lambda: one(select=int), "Thing.select: the query string has taken this name; rename it, select_"),
     "bad default": (lambda: one(x=(int, "a")), "Thing.x: the default does not fit: expected a whole number, not 'a'; give a int"),
     "default none": (lambda: one(x=(int, None)), "Thing.x: the default is None but the field cannot be null; add | None"),
-    "default breaks": (lambda: one(x=(Annotated[int, Ge(5)], 1)), "Thing.x: the default 1 breaks the field's own rule: it must be at least 5"),
+    "default breaks": (lambda: one(x=(Annotated[int, Ge(5)], 1)),
+        "Thing.x: the default 1 breaks the field's own rule: it must be at least 5"),
     "default choice": (lambda: one(x=(Literal["a"], "b")), "Thing.x: the default does not fit: expected one of 'a', not 'b'"),
-    "naive default": (lambda: one(x=(datetime, datetime(2026, 1, 1))), "Thing.x: the default does not fit: a time needs its offset"),
+    "naive default": (lambda: one(x=(datetime, datetime(2026, 1, 1))),
+        "Thing.x: the default does not fit: a time needs its offset"),
     "json default": (lambda: one(x=(list[int], ["a"])), "Thing.x: the default does not fit"),
     "bad bound": (lambda: one(x=Annotated[str, Ge(3)]), "Thing.x: ge=3 does not fit str"),
     "bad length": (lambda: one(x=Annotated[int, MinLen(3)]), "Thing.x: a length of 3 does not fit int"),
@@ -244,12 +250,14 @@ MISTAKES: dict[str, tuple[Callable[[], type[Model]], str]] = {
     "uuid7 for int": (lambda: one(x=(int, uuid7)), "Thing.x: uuid7 makes a UUID"),
     "me for int": (lambda: one(x=(int, me)), "Thing.x: me is the key of an account"),
     "mixed choices": (lambda: one(x=Literal["a", 1]), "the choices are not all text or all whole numbers"),
-    "computed unknown": (lambda: one(x=int, y=(int, field(computed="z * 2"))), "Thing.y: computed= names 'z', which is no stored field"),
+    "computed unknown": (lambda: one(x=int, y=(int, field(computed="z * 2"))),
+        "Thing.y: computed= names 'z', which is no stored field"),
     "computed query": (lambda: one(y=(int, field(computed="(select 1)"))), "Thing.y: computed= names"),
     "computed script": (lambda: one(x=int, y=(int, field(computed="x; drop"))), "Thing.y: computed= has '; drop'"),
     "computed comment": (lambda: one(x=int, y=(int, field(computed="x -- 1"))), "Thing.y: computed= has '-- 1'"),
     "computed bound": (lambda: one(x=int, y=(int, field(computed="x + ?"))), "Thing.y: computed= has '?'"),
-    "computed stored": (lambda: one(x=int, y=(int, FieldInfo(computed="x", unique=True))), "Thing.y: a computed field is not stored"),
+    "computed stored": (lambda: one(x=int, y=(int, FieldInfo(computed="x", unique=True))),
+        "Thing.y: a computed field is not stored"),
     "set null": (lambda: one(x=(Ref[User], field(on_delete="set null"))), 'on_delete="set null" needs a field that can be null'),
     "on_delete": (lambda: one(x=(int, field(on_delete="cascade"))), "on_delete belongs to a Ref"),
     "bad on_delete": (lambda: one(x=(Ref[User], FieldInfo(on_delete="forget"))), "on_delete='forget' is unknown"),
@@ -287,7 +295,8 @@ def test_all_mistakes_are_shown_at_once() -> None:
         catalog([User, One, Two, Three, User, int])  # type: ignore[list-item]
     message = str(caught.value)
     for part in (
-        "One.a: the type complex", "One.b: the default does not fit", "One: read=<function owner", 'owner("nobody") names no stored field',
+        "One.a: the type complex", "One.b: the default does not fit", "One: read=<function owner",
+            'owner("nobody") names no stored field',
         "One: index= names 'nope'", "Two.both: Three has several Refs to Two: first, second; say which: field(via=\"first\")",
         "Two: its collection 'users' is also that of User", "<class 'int'>: this is not a model",
     ):  # fmt: skip

@@ -67,11 +67,12 @@ def back(path: Path, steps: list[Step]) -> None:
         connection.close()
 
 
-# Each change: the fields before, a row, the fields after, the row then, and the row once the change is taken back (None: cannot be).
+# Each change: the fields before, a row, the fields after, the row then, and the row once it is taken back (None: it cannot be).
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any] | None]] = {
     "add a field that may be null": ({"a": int}, {"a": 1}, {"a": int, "b": str | None}, {"a": 1, "b": None}, {"a": 1}),
     "add a field with a default": ({"a": int}, {"a": 1}, {"a": int, "b": (str, "it's")}, {"a": 1, "b": "it's"}, {"a": 1}),
-    "add a field from a factory": ({"a": int}, {"a": 1}, {"a": int, "b": (list[int], field(factory=list))}, {"a": 1, "b": "[]"}, {"a": 1}),
+    "add a field from a factory": ({"a": int}, {"a": 1}, {"a": int, "b": (list[int], field(factory=list))}, {"a": 1,
+        "b": "[]"}, {"a": 1}),
     "drop a field": ({"a": int, "b": (int, 5)}, {"a": 1, "b": 2}, {"a": int}, {"a": 1}, {"a": 1, "b": 5}),
     "let a field be null": ({"a": int}, {"a": 1}, {"a": int | None}, {"a": 1}, {"a": 1}),
     "require a field": ({"a": int | None}, {"a": 1}, {"a": int}, {"a": 1}, {"a": 1}),
@@ -82,7 +83,8 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[st
     "add a choice": ({"a": Literal["x"]}, {"a": "x"}, {"a": Literal["x", "y"]}, {"a": "x"}, {"a": "x"}),
     "make a field unique": ({"a": int}, {"a": 1}, {"a": (int, field(unique=True))}, {"a": 1}, {"a": 1}),
     "index a field": ({"a": int}, {"a": 1}, {"a": (int, field(index=True))}, {"a": 1}, {"a": 1}),
-    "drop an indexed field": ({"a": int, "b": (int | None, field(index=True))}, {"a": 1}, {"a": int}, {"a": 1}, {"a": 1, "b": None}),
+    "drop an indexed field": ({"a": int, "b": (int | None, field(index=True))}, {"a": 1}, {"a": int}, {"a": 1},
+        {"a": 1, "b": None}),
     "numbers to text": ({"a": int}, {"a": 12}, {"a": str}, {"a": "12"}, {"a": 12}),
     "text to numbers": ({"a": str}, {"a": "12"}, {"a": int}, {"a": 12}, {"a": "12"}),
     "whole to real": ({"a": int}, {"a": 12}, {"a": float}, {"a": 12.0}, {"a": 12}),
@@ -90,12 +92,15 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[st
     "more places": ({"a": (Decimal, field(places=2))}, {"a": 1990}, {"a": Decimal}, {"a": 199000}, {"a": 1990}),
     "fewer places": ({"a": Decimal}, {"a": 199000}, {"a": (Decimal, field(places=2))}, {"a": 1990}, {"a": 199000}),
     "money to real": ({"a": (Decimal, field(places=2))}, {"a": 1990}, {"a": float}, {"a": 19.9}, {"a": 1990}),
-    "a date to a time": ({"a": date}, {"a": "2026-11-21"}, {"a": datetime}, {"a": "2026-11-21T00:00:00.000000Z"}, {"a": "2026-11-21"}),
+    "a date to a time": ({"a": date}, {"a": "2026-11-21"}, {"a": datetime}, {"a": "2026-11-21T00:00:00.000000Z"},
+        {"a": "2026-11-21"}),
     "text to JSON": ({"a": str}, {"a": 'a"b'}, {"a": dict[str, int] | str}, {"a": '"a\\"b"'}, {"a": '"a\\"b"'}),
     "flags to numbers": ({"a": bool}, {"a": 1}, {"a": int}, {"a": 1}, {"a": 1}),
     "free text to a choice": ({"a": str}, {"a": "x"}, {"a": Literal["x", "y"]}, {"a": "x"}, {"a": "x"}),
-    "rename a field": ({"a": Annotated[int, Ge(0)]}, {"a": 1}, {"b": (Annotated[int, Ge(0)], field(renamed_from="a"))}, {"b": 1}, {"a": 1}),
-    "rename an indexed field": ({"a": (int, field(index=True))}, {"a": 1}, {"b": (int, field(index=True, renamed_from="a"))}, {"b": 1}, {"a": 1}),
+    "rename a field": ({"a": Annotated[int, Ge(0)]}, {"a": 1}, {"b": (Annotated[int, Ge(0)],
+        field(renamed_from="a"))}, {"b": 1}, {"a": 1}),
+    "rename an indexed field": ({"a": (int, field(index=True))}, {"a": 1}, {"b": (int, field(index=True,
+        renamed_from="a"))}, {"b": 1}, {"a": 1}),
 }  # fmt: skip
 
 
@@ -168,7 +173,8 @@ def test_a_declared_rename_of_a_model_keeps_rows_and_references(tmp_path: Path) 
     run(path, "INSERT INTO makers (name) VALUES ('x')")
     run(path, "INSERT INTO things (maker) VALUES (1)")
     brand = model("Brand", {"name": Annotated[str, Len(1, 9)]}, renamed_from="Maker")
-    item = model("Item", {"brand": (Ref["Brand"], field(index=True, renamed_from="maker"))}, renamed_from="Thing")  # type: ignore[name-defined]
+    item = model("Item", {"brand": (Ref["Brand"], field(index=True, renamed_from="maker"))},
+        renamed_from="Thing")  # type: ignore[name-defined]
     models = catalog([brand, item])
     update(models, path)
     assert is_like_new(path, models)
@@ -179,7 +185,8 @@ def test_a_declared_rename_of_a_model_keeps_rows_and_references(tmp_path: Path) 
 
 def test_a_renamed_key_is_followed_by_those_who_refer_to_it(tmp_path: Path) -> None:
     path = tmp_path / "data.db"
-    country, city = model("Country", {"code": (str, field(key=True))}), model("City", {"country": Ref["Country"]})  # type: ignore[name-defined]
+    country, city = model("Country", {"code": (str, field(key=True))}), model("City",
+        {"country": Ref["Country"]})  # type: ignore[name-defined]
     update(catalog([country, city]), path)
     run(path, "INSERT INTO countries VALUES ('fr')")
     run(path, "INSERT INTO cities (country) VALUES ('fr')")
@@ -259,7 +266,8 @@ def test_broken_references_are_found_before_they_are_committed(tmp_path: Path) -
 
 def test_copying_a_table_keeps_what_others_made_and_who_refers_to_it(tmp_path: Path) -> None:
     path = tmp_path / "data.db"
-    old = catalog([model("Thing", {"a": int}), model("Part", {"thing": (Ref["Thing"], field(on_delete="cascade"))})])  # type: ignore[name-defined]
+    old = catalog([model("Thing", {"a": int}), model("Part", {"thing": (Ref["Thing"],
+        field(on_delete="cascade"))})])  # type: ignore[name-defined]
     update(old, path)
     run(path, "INSERT INTO things (a) VALUES (1), (2)")
     run(path, "DELETE FROM things WHERE id = 2")
@@ -380,11 +388,14 @@ def test_a_literal_means_its_value(value: str | int | bytes | float | None) -> N
 # -- any models to any others ------------------------------------------------------------------------------------------
 
 COLUMNS: list[Callable[[], Any]] = [
-    lambda: int, lambda: int | None, lambda: (int, 3), lambda: (int | None, field(index=True)), lambda: (int | None, field(unique=True)),
+    lambda: int, lambda: int | None, lambda: (int, 3), lambda: (int | None, field(index=True)), lambda: (int | None,
+        field(unique=True)),
     lambda: str, lambda: str | None, lambda: (str, "a'b"), lambda: Annotated[str, Len(0, 40)] | None, lambda: (bool, False),
-    lambda: (Decimal, field(places=2, default=Decimal("1.50"))), lambda: Decimal | None, lambda: (datetime, now), lambda: float | None,
+    lambda: (Decimal, field(places=2, default=Decimal("1.50"))), lambda: Decimal | None, lambda: (datetime, now),
+        lambda: float | None,
     lambda: (Literal["x", "y"], "x"), lambda: (Literal[1, 2] | None, field(index=True)), lambda: dict[str, int] | None,
-    lambda: (Annotated[int, Ge(0)], 1), lambda: Ref["A"] | None, lambda: (Ref["B"] | None, field(on_delete="cascade")),  # type: ignore[name-defined]
+    lambda: (Annotated[int, Ge(0)], 1), lambda: Ref["A"] | None, lambda: (Ref["B"] | None,
+        field(on_delete="cascade")),  # type: ignore[name-defined]
     lambda: (Ref["A"] | None, field(on_delete="set null", unique=True)),  # type: ignore[name-defined]
 ]  # fmt: skip
 
