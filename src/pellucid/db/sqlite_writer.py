@@ -24,7 +24,7 @@ from typing import TypeVar
 import apsw
 
 from pellucid.db.database import Command, Rows, Script, Value
-from pellucid.db.sqlite_connection import SQLiteOptions, connect
+from pellucid.db.sqlite_connection import SQLiteOptions, connect, wait_for_lock
 from pellucid.db.sqlite_problems import busy, closed, is_reference, problem_of, too_long
 from pellucid.db.sqlite_references import broken_reference, dangling_reference
 from pellucid.db.sqlite_steps import End, Job, Look, Session, Step, Stop
@@ -38,6 +38,8 @@ T = TypeVar("T")
 _log = logging.getLogger("pellucid.db")
 
 _STEPS = 10_000  # virtual machine steps between two looks at the clock
+_LONG_LOG_PAGES = 4000  # more than this, and readers are waited for
+_PATIENCE = 0.02  # seconds that writes may be held up for it
 _CHECKPOINT_PAGES = 1000  # of the log, as SQLite's own default
 _KNOWN_TEXTS = 2048
 
@@ -355,10 +357,19 @@ class Writer:
         if pages < self._next_checkpoint:
             return
         self._next_checkpoint = pages + _CHECKPOINT_PAGES
+        db = self._db
         try:
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if pages < _LONG_LOG_PAGES:
+                db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            else:  # there was a reader at each beginning of a write, so that the log could not begin anew
+                db.set_busy_handler(wait_for_lock(_PATIENCE))
+                db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+        except apsw.BusyError:  # a long read; the next time will do
+            pass
         except apsw.Error as error:
             _log.warning("the write-ahead log could not be moved into the database: %s", error)
+        finally:
+            db.set_busy_handler(wait_for_lock(self._options.busy_timeout))
         if pages >= self._warn_pages:
             self._warn_pages = 2 * pages
             _log.warning("the write-ahead log has %d pages: a long read keeps it from being emptied", pages)
