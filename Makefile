@@ -30,17 +30,17 @@ $(VENV)/made:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian: python3-venv)" >&2; exit 1; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
 	@touch $@
 
 $(VENV)/installed: $(VENV)/made pyproject.toml
 	@echo "Installing Pellucid"
-	@$(BIN)/python -m pip install --quiet --editable .
+	@$(BIN)/python -m pip install -qq --editable .
 	@touch $@
 
 $(VENV)/installed-%: $(VENV)/installed pyproject.toml
 	@echo "Installing what \`make $*\` needs"
-	@$(BIN)/python -m pip install --quiet --group $*
+	@$(BIN)/python -m pip install -qq --group $*
 	@touch $@
 
 .PRECIOUS: $(VENV)/installed-%
