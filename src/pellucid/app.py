@@ -1,7 +1,8 @@
-"""The composition root: models, endpoints and settings become a backend. Steps, routes and databases are listed here, in order.
+"""The composition root: models, endpoints and settings become a backend. Steps, routes and databases are listed here,
+in order.
 
-In: what the user's file declares. Out: `App`, which is also an ASGI application, and `Backend`, a running one. Everything below is
-put together here and nowhere else; nothing below imports this file.
+In: what the user's file declares. Out: `App`, which is also an ASGI application, and `Backend`, a running one.
+Everything below is put together here and nowhere else; nothing below imports this file.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pellucid.anatomy.recorder import Recorder, server_timing
 from pellucid.api.call import Call
 from pellucid.api.data import Data, Trusted, encode_value
 from pellucid.api.hooks import Action, Hook, Hooks
-from pellucid.api.inside import Anatomy, inside_routes
 from pellucid.api.idempotency import Idempotency
+from pellucid.api.inside import Anatomy, inside_routes
 from pellucid.api.rest_routes import rest_routes
 from pellucid.db.database import Database
 from pellucid.db.sqlite import SQLite
@@ -60,10 +61,12 @@ class _Declared:
 
 
 class App:
-    """A backend as its file declares it: models, endpoints, pages, steps. It holds no sockets and no database until it is started.
+    """A backend as its file declares it: models, endpoints, pages, steps. It holds no sockets and no database until it
+    is started.
 
-    `static` and `templates` are folders beside the file that makes the App. `steps` are functions `(request, next) -> response` around every
-    request, the first outermost. The App is an ASGI 3 application as well; under `pellucid run` it is served by Pellucid's own server.
+    `static` and `templates` are folders beside the file that makes the App. `steps` are functions `(request, next) ->
+    response` around every request, the first outermost. The App is an ASGI 3 application as well; under `pellucid run`
+    it is served by Pellucid's own server.
     """
 
     def __init__(
@@ -123,11 +126,15 @@ class App:
         return declare
 
     def before(self, model: type[Model], *actions: Action) -> Callable[[Hook], Hook]:
-        """Run `async def hook(row, call)` before rows of `model` are written, in the same transaction; what it changes on `row` is written."""
+        """Run `async def hook(row, call)` before rows of `model` are written, in the same transaction; what it changes
+        on `row` is written.
+        """
         return self.hooks.declare("before", self.catalog, model, actions)
 
     def after(self, model: type[Model], *actions: Action) -> Callable[[Hook], Hook]:
-        """Run `async def hook(row, call)` after rows of `model` were written, in the same transaction; an exception takes the write back."""
+        """Run `async def hook(row, call)` after rows of `model` were written, in the same transaction; an exception
+        takes the write back.
+        """
         return self.hooks.declare("after", self.catalog, model, actions)
 
     def on_start(self, function: Callable[[Data], Awaitable[None]]) -> Callable[[Data], Awaitable[None]]:
@@ -181,7 +188,9 @@ class Backend:
         return self.recorder
 
     async def start(self) -> None:
-        """Open the database and put everything together; a second call does nothing. Raises DATABASE_UNAVAILABLE, RouteError."""
+        """Open the database and put everything together; a second call does nothing. Raises DATABASE_UNAVAILABLE,
+        RouteError.
+        """
         if self.database is not None:
             return
         database = await open_database(self.settings)
@@ -255,7 +264,9 @@ class Backend:
         # Written once, when first asked for; its import would slow down every start.
         from pellucid.api.openapi import openapi_document
 
-        return openapi_document(self.app.catalog, self.endpoints, title=self.app.title, version=self.app.version)
+        return openapi_document(
+            self.app.catalog, self.endpoints, title=self.app.title, version=self.app.version, description=self.app.description
+        )
 
     def _anatomy(self) -> Anatomy | None:
         """Who may look: under `dev` anybody who can reach the server, which listens on this machine only."""

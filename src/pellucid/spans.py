@@ -54,7 +54,8 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Trace:
-    """The instants of one request, in order. A station that ends calls `mark`; one that encloses others calls `begin` and `end`.
+    """The instants of one request, in order. A station that ends calls `mark`; one that encloses others calls `begin`
+    and `end`.
 
     `started` is the first instant in nanoseconds; `marks` holds flat tuples (name, instant, detail, depth), made into
     spans by `spans()`. One thread at a time appends.
@@ -86,7 +87,9 @@ class Trace:
         self.marks.append((name, perf_counter_ns(), (began, detail), -1 - self._depth))
 
     def spans(self) -> list[Span]:
-        """All spans by start, durations derived: a mark's span begins at the mark before it on the same depth, or where its parent began."""
+        """All spans by start, durations derived: a mark's span begins at the mark before it on the same depth, or where
+        its parent began.
+        """
         return derive(self.started, self.marks)
 
 

@@ -123,6 +123,13 @@ def test_csv_and_forms_are_taken_too(shop: Asker) -> None:
     assert (form.status, form.json) == (201, {"name": "Jam", "stock": 7})
 
 
+def test_columns_picks_from_a_body_that_holds_more(shop: Asker) -> None:
+    answer = shop.post("/api/products?columns=name,stock&select=name,stock", [{"name": "A", "stock": 1, "colour": "red"}])
+    assert (answer.status, answer.json) == (201, [{"name": "A", "stock": 1}])
+    answer = shop.post("/api/products?columns=name,stok", {"name": "B"})
+    assert (answer.status, "stock" in answer.json["hint"]) == (400, True)
+
+
 def test_an_upsert_merges_or_ignores_what_is_there(shop: Asker) -> None:
     shop.post("/api/products", {"name": "A", "stock": 1})
     answer = shop.post(

@@ -1,7 +1,7 @@
 """What a header block asks of a resource: form of the answer, preferences, conditions.
 
-In: header fields. Out: one frozen `Asked`, kept in `Headers.facts`, so that a connection that sends the same block again asks once. It knows no
-models and no queries.
+In: header fields. Out: one frozen `Asked`, kept in `Headers.facts`, so that a connection that sends the same block
+again asks once. It knows no models and no queries.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pellucid.errors import BAD_PREFERENCE, NOT_ACCEPTABLE, RANGE_NOT_SATISFIABL
 from pellucid.http.headers import Headers
 from pellucid.http.negotiate import best_type, preferences
 
-__all__ = ["JSON_TYPE", "OBJECT_TYPE", "Asked", "Form", "Return", "asked_of"]
+__all__ = ["ALWAYS", "JSON_TYPE", "OBJECT_TYPE", "Asked", "Form", "Return", "asked_of"]
 
 JSON_TYPE: Final = "application/json"
 OBJECT_TYPE: Final = "application/vnd.pgrst.object+json"
@@ -36,6 +36,15 @@ class Form(enum.Enum):
     CSV = CSV_TYPE
 
 
+ALWAYS: Final = b"cache-control: no-cache\r\nvary: accept, accept-encoding, prefer\r\n"
+"""What every answer of a resource says, a 304 too: ask again before using it twice, and what it depends on."""
+
+_HEADS: Final[dict[Form, bytes]] = {
+    Form.JSON: b"content-type: application/json\r\n" + ALWAYS,
+    Form.OBJECT: b"content-type: application/vnd.pgrst.object+json\r\n" + ALWAYS,
+    Form.ARRAY: b"content-type: application/json\r\n" + ALWAYS,
+    Form.CSV: b"content-type: text/csv; charset=utf-8\r\n" + ALWAYS,
+}
 _OFFERS: Final = tuple(form.value for form in Form)
 
 
@@ -50,9 +59,9 @@ class Return(enum.Enum):
 
 _KNOWN: Final[dict[str, frozenset[str] | None]] = {
     "return": frozenset({"representation", "minimal", "headers-only"}),
-    "count": frozenset({"exact", "planned", "estimated"}),
+    "count": frozenset({"exact"}),
     "resolution": frozenset({"merge-duplicates", "ignore-duplicates"}),
-    "missing": frozenset({"default", "null"}),
+    "missing": frozenset({"default"}),
     "handling": frozenset({"strict", "lenient"}),
     "tx": frozenset({"commit", "rollback"}),
     "max-affected": None,
@@ -64,6 +73,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The wishes of one request, as far as its headers tell. `plain` says that there are none beyond the default."""
 
     form: Form = Form.JSON
+    head: bytes = _HEADS[Form.JSON]
+    """The header lines that answers of this form begin with."""
     plain: bool = True
     conditional: bool = False
     count: bool = False
@@ -80,7 +91,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def asked_of(headers: Headers) -> Asked:
-    """What these header fields ask for. Raises NOT_ACCEPTABLE, BAD_PREFERENCE (under `handling=strict`), RANGE_NOT_SATISFIABLE."""
+    """What these header fields ask for. Raises NOT_ACCEPTABLE, BAD_PREFERENCE (under `handling=strict`),
+    RANGE_NOT_SATISFIABLE.
+    """
     known = headers.facts.get(_FACT)
     if known is None:
         known = headers.facts[_FACT] = _ask(headers)
@@ -90,7 +103,9 @@ def asked_of(headers: Headers) -> Asked:
 def _ask(headers: Headers) -> Asked:
     chosen = best_type(headers, _OFFERS)
     if chosen is None:
-        raise Problem(NOT_ACCEPTABLE, f"none of {', '.join(_OFFERS)} fits Accept: {headers.get('accept')}", hint="leave Accept out for JSON")
+        raise Problem(
+            NOT_ACCEPTABLE, f"none of {', '.join(_OFFERS)} fits Accept: {headers.get('accept')}", hint="leave Accept out for JSON"
+        )
     wishes = preferences(headers)
     applied = _check(wishes)
     first, rows = _range(headers)
@@ -100,6 +115,7 @@ def _ask(headers: Headers) -> Asked:
     form = Form(chosen)
     return Asked(
         form=form,
+        head=_HEADS[form],
         plain=form is Form.JSON and not applied and first is None and not conditional and idempotency is None,
         conditional=conditional,
         count="count" in applied,
@@ -121,7 +137,9 @@ def _check(wishes: object) -> dict[str, str]:
     refused: list[str] = []
     for name, value in (wishes or {}).items() if isinstance(wishes, dict) else ():
         values = _KNOWN.get(name, frozenset())
-        if (values is None and value.isascii() and value.isdecimal() and len(value) < 10) or (values is not None and value in values):
+        if (values is None and value.isascii() and value.isdecimal() and len(value) < 10) or (
+            values is not None and value in values
+        ):
             applied[name] = value
         else:
             refused.append(f"{name}={value}" if value else name)
@@ -132,7 +150,9 @@ def _check(wishes: object) -> dict[str, str]:
 
 
 def _range(headers: Headers) -> tuple[int | None, int | None]:
-    """`Range: 0-19` in rows (`Range-Unit: items`), as PostgREST's clients send it; byte ranges of a collection make no sense and are ignored."""
+    """`Range: 0-19` in rows (`Range-Unit: items`), as PostgREST's clients send it; byte ranges of a collection make no
+    sense and are ignored.
+    """
     value = headers.get("range")
     if value is None or (found := _RANGE.fullmatch(value.strip())) is None:
         return None, None

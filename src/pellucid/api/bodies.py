@@ -1,22 +1,26 @@
 """Bodies of REST writes: whatever form they come in, as checked rows.
 
-In: a request and what its model takes in. Out: new rows or changes; problems name every bad field. JSON is read whole by the resource layer;
-forms and CSV are taken apart here.
+In: a request and what its model takes in. Out: new rows or changes; problems name every bad field. JSON is read whole
+by the resource layer; forms and CSV are taken apart here.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Collection
 from typing import Final
 
+import msgspec
+
 from pellucid.db.database import Value
-from pellucid.errors import INVALID_BODY, MALFORMED_BODY, UNSUPPORTED_MEDIA_TYPE, FieldError, Problem
+from pellucid.errors import INVALID_BODY, MALFORMED_BODY, UNKNOWN_FIELD, UNSUPPORTED_MEDIA_TYPE, FieldError, Problem, near
 from pellucid.http.forms import read_form
 from pellucid.http.messages import Request
 from pellucid.http.negotiate import content_type
 from pellucid.resource.intake import Intake, New
 from pellucid.schema.rules import Actor
+from pellucid.validation import malformed
 
 __all__ = ["MERGE_PATCH", "media_of", "read_changes", "read_new", "read_whole"]
 
@@ -30,7 +34,9 @@ _FACT: Final = "media"
 
 
 def media_of(request: Request) -> str:
-    """The media type of the body. Raises UNSUPPORTED_MEDIA_TYPE, also where there is none: a page elsewhere may send an untyped body without asking."""
+    """The media type of the body. Raises UNSUPPORTED_MEDIA_TYPE, also where there is none: a page elsewhere may send an
+    untyped body without asking.
+    """
     facts = request.headers.facts
     known = facts.get(_FACT)
     if known is None:
@@ -49,9 +55,15 @@ def media_of(request: Request) -> str:
     return known
 
 
-async def read_new(request: Request, body: bytes, intake: Intake, actor: Actor) -> tuple[list[New], bool]:
-    """The new rows of a body, and whether they came as a list."""
+async def read_new(
+    request: Request, body: bytes, intake: Intake, actor: Actor, columns: Collection[str] = ()
+) -> tuple[list[New], bool]:
+    """The new rows of a body, and whether they came as a list. `columns` are the members to take from JSON, others are
+    left; none is all.
+    """
     media = media_of(request)
+    if media == JSON and columns:
+        return _chosen(body, intake, actor, columns)
     if media == JSON:
         if body.lstrip()[:1] == b"[":
             return intake.many(body, actor), True
@@ -81,6 +93,24 @@ async def read_changes(request: Request, body: bytes, intake: Intake) -> dict[st
     if media == CSV:
         raise Problem(UNSUPPORTED_MEDIA_TYPE, "a change is one object, not a table", hint=f"send {MERGE_PATCH}")
     return intake.patch(body)
+
+
+def _chosen(body: bytes, intake: Intake, actor: Actor, columns: Collection[str]) -> tuple[list[New], bool]:
+    """PostgREST's `columns`: a body that holds more than the rows need."""
+    unknown = sorted(set(columns) - set(intake.columns))
+    if unknown:
+        raise Problem(UNKNOWN_FIELD, f"columns: there is no field {unknown[0]!r}", hint=near(unknown[0], intake.columns))
+    try:
+        given = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(error) from None
+    listed = isinstance(given, list)
+    items = [
+        {name: value for name, value in item.items() if name in columns} if isinstance(item, dict) else item
+        for item in (given if listed else [given])
+    ]
+    chosen = msgspec.json.encode(items if listed else items[0])
+    return (intake.many(chosen, actor), True) if listed else ([intake.one(chosen, actor)], False)
 
 
 async def _form(request: Request) -> dict[str, object]:

@@ -13,8 +13,8 @@ __all__ = ["Call"]
 class Call:
     """What an endpoint or hook is handed.
 
-    `data` reads and writes models with the rights of the server, not of the caller: an endpoint is trusted code, and checks the
-    `actor` itself where it must. Inside a hook, `data` works in the transaction of the write.
+    `data` reads and writes models with the rights of the server, not of the caller: an endpoint is trusted code, and
+    checks the `actor` itself where it must. Inside a hook, `data` works in the transaction of the write.
     """
 
     __slots__ = ("actor", "data", "request")
@@ -26,7 +26,9 @@ class Call:
 
     @property
     def trace(self) -> Trace | None:
-        """The trace of this request, or None where nobody watches; `call.trace.begin("name")` and `end()` add a span of your own."""
+        """The trace of this request, or None where nobody watches; `call.trace.begin("name")` and `end()` add a span of
+        your own.
+        """
         return self.request.trace
 
     @property

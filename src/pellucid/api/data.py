@@ -1,7 +1,7 @@
 """The data as user code sees it: models in, models out.
 
-In: model classes, keys, filters in REST's grammar, instances. Out: instances. It acts with the rights of the server: access rules guard the
-styles of asking from outside, and code that runs here is inside.
+In: model classes, keys, filters in REST's grammar, instances. Out: instances. It acts with the rights of the server:
+access rules guard the styles of asking from outside, and code that runs here is inside.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _MOST_ROWS = 1_000_000
 
 
 def _opened(field: FieldSpec) -> FieldSpec:
-    return msgspec.structs.replace(field, read=None, write=None, secret=False, write_only=False, read_only=field.computed is not None)
+    return msgspec.structs.replace(
+        field, read=None, write=None, secret=False, write_only=False, read_only=field.computed is not None
+    )
 
 
 def _open(model: ModelSpec) -> ModelSpec:
@@ -83,11 +85,15 @@ class Trusted:
 
 
 class Data:
-    """Reads and writes models. Inside a hook it works in the transaction of the write, elsewhere each write is a transaction of its own."""
+    """Reads and writes models. Inside a hook it works in the transaction of the write, elsewhere each write is a
+    transaction of its own.
+    """
 
     __slots__ = ("_database", "_trace", "_transaction", "_trusted")
 
-    def __init__(self, trusted: Trusted, database: Database, trace: Trace | None = None, transaction: Transaction | None = None) -> None:
+    def __init__(
+        self, trusted: Trusted, database: Database, trace: Trace | None = None, transaction: Transaction | None = None
+    ) -> None:
         self._trusted = trusted
         self._database = database
         self._trace = trace
@@ -105,9 +111,16 @@ class Data:
         return cast("M", book.instances(warm.reading.codec.columns, rows)[0]) if rows else None
 
     async def find(
-        self, model: type[M], *, order: str | None = None, limit: int | None = None, offset: int | None = None, **filters: str | Sequence[str]
+        self,
+        model: type[M],
+        *,
+        order: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        **filters: str | Sequence[str],
     ) -> list[M]:
-        """The rows that fit. Filters are REST's operators by field (`population="gte.1000"`), several on one field as a list; `order` is REST's, too.
+        """The rows that fit. Filters are REST's operators by field (`population="gte.1000"`), several on one field as a
+        list; `order` is REST's, too.
 
         Raises Problem of the 3xx range for an unknown field, operator or value.
         """
@@ -163,10 +176,11 @@ def _key_query(model: type[Model], key: object) -> Query:
 
 
 def _query_string(filters: Mapping[str, str | Sequence[str]], order: str | None, limit: int | None, offset: int | None) -> str:
-    parts: list[str] = []
-    for name, given in filters.items():
-        for text in (given,) if isinstance(given, str) else given:
-            parts.append(f"{name}={quote_plus(text, safe='.,()*:')}")
+    parts = [
+        f"{name}={quote_plus(text, safe='.,()*:')}"
+        for name, given in filters.items()
+        for text in ((given,) if isinstance(given, str) else given)
+    ]
     for name, value in (("order", order), ("limit", limit), ("offset", offset)):
         if value is not None:
             parts.append(f"{name}={value}")
@@ -182,5 +196,6 @@ def _plain(value: object) -> object:
 
 
 encode_value = msgspec.json.Encoder(enc_hook=_plain).encode
-"""The JSON of what an endpoint returns; model instances are objects of their fields, secret and write-only ones left out."""
-
+"""The JSON of what an endpoint returns; model instances are objects of their fields, secret and write-only ones left
+out.
+"""

@@ -1,7 +1,8 @@
 """Business logic around writes: functions of the user's that run in the transaction of the write.
 
-In: which functions the App declares, and the write at hand. Out: the same `Written` as without them. A write of a model without hooks never
-comes here: it stays one script in a group of others. With hooks it holds the one writer while they run, so they should be short.
+In: which functions the App declares, and the write at hand. Out: the same `Written` as without them. A write of a model
+without hooks never comes here: it stays one script in a group of others. With hooks it holds the one writer while they
+run, so they should be short.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ __all__ = ["Action", "Hook", "Hooks"]
 
 Action = Literal["create", "update", "delete"]
 Hook = Callable[..., Awaitable[None]]
-"""`async def hook(row, call)`: `row` is an instance of the model, `call` the request with `call.data` inside the transaction."""
+"""`async def hook(row, call)`: `row` is an instance of the model, `call` the request with `call.data` inside the
+transaction.
+"""
 
 _ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
 
@@ -38,13 +41,16 @@ class Hooks:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, str], list[Hook]] = {}
 
-    def declare(self, phase: Literal["before", "after"], catalog: Catalog, model: type[Model], actions: Sequence[Action]) -> Callable[[Hook], Hook]:
+    def declare(
+        self, phase: Literal["before", "after"], catalog: Catalog, model: type[Model], actions: Sequence[Action]
+    ) -> Callable[[Hook], Hook]:
         """A decorator that adds a hook. Raises ValueError for a model or action that does not exist."""
         if not (isinstance(model, type) and model.__name__ in catalog.models):
             raise ValueError(f"@app.{phase}({model!r}): this is not a model of the App; there is {', '.join(catalog.models)}")
         unknown = [action for action in actions if action not in _ACTIONS]
         if unknown or not actions:
-            raise ValueError(f"@app.{phase}({model.__name__}, …): say which of {', '.join(_ACTIONS)}, not {', '.join(map(repr, unknown)) or 'none'}")
+            named = ", ".join(map(repr, unknown)) or "none"
+            raise ValueError(f"@app.{phase}({model.__name__}, …): say which of {', '.join(_ACTIONS)}, not {named}")
 
         def add(hook: Hook) -> Hook:
             for action in actions:
@@ -69,7 +75,15 @@ class _Takeback(Exception):
 class HookedWrites:
     """The writes of one resource with its hooks around them."""
 
-    def __init__(self, resource: Resource, writes: Writes, hooks: Hooks, database: Database, trusted: Trusted, make_call: Callable[[Request], Call]) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        writes: Writes,
+        hooks: Hooks,
+        database: Database,
+        trusted: Trusted,
+        make_call: Callable[[Request], Call],
+    ) -> None:
         self._resource = resource
         self._writes = writes
         self._hooks = hooks
@@ -87,7 +101,9 @@ class HookedWrites:
         self, action: Action, request: Request, actor: Actor, script: Script[Written], *, rows: list[New] | None = None,
         query: Query | None = None, changes: dict[str, Value] | None = None, rollback: bool = False,
     ) -> Written:  # fmt: skip
-        """Run a script between its hooks, all in one transaction. `rows` and `changes` are changed in place by what `before` hooks do to their row."""
+        """Run a script between its hooks, all in one transaction. `rows` and `changes` are changed in place by what
+        `before` hooks do to their row.
+        """
         hooks = self._hooks.of(self._resource.model.name, action)
         assert hooks is not None
         before, after = hooks
@@ -121,7 +137,9 @@ class HookedWrites:
     ) -> None:
         stored = await transaction.run(self._stored(query, call.actor))
         for current in stored if before else ():
-            values = [changes.get(field.name, value) if changes else value for field, value in zip(self._fields, current, strict=True)]
+            values = [
+                changes.get(field.name, value) if changes else value for field, value in zip(self._fields, current, strict=True)
+            ]
             row = self._make(tuple(values))
             for hook in before:
                 await hook(row, call)
@@ -134,7 +152,9 @@ class HookedWrites:
             changes.update(edited)
 
     def _stored(self, query: Query, actor: Actor) -> Script[list[Row]]:
-        """The stored columns of the rows that a query is about, as they are now: found with the rights of the actor, read with those of the server."""
+        """The stored columns of the rows that a query is about, as they are now: found with the rights of the actor,
+        read with those of the server.
+        """
         key = self._resource.model.key.name
         shape = Shape(picks=(Pick(key),), where=query.shape.where, key=query.shape.key)
         reading = self._resource.reading(shape, actor)

@@ -1,8 +1,8 @@
 """Idempotency-Key: a write that is sent again gets the answer that it got, and is not done again.
 
-In: a script that writes and a function that answers. Out: a script that does both once per key, in one transaction: the stored answer is on disk if
-and only if the write is. Keys are per method and path; the same key with another body is refused. (The HTTPAPI working group's draft
-"The Idempotency-Key HTTP Header Field".)
+In: a script that writes and a function that answers. Out: a script that does both once per key, in one transaction: the
+stored answer is on disk if and only if the write is. Keys are per method and path; the same key with another body is
+refused. (The HTTPAPI working group's draft "The Idempotency-Key HTTP Header Field".)
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ __all__ = ["Idempotency"]
 T = TypeVar("T")
 
 _TABLE = """CREATE TABLE IF NOT EXISTS _pellucid_idempotency (
-  key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, head TEXT NOT NULL, fixed BLOB NOT NULL, body BLOB NOT NULL,
+  key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, head TEXT NOT NULL, fixed BLOB NOT NULL, body
+  BLOB NOT NULL,
   stored INTEGER NOT NULL) STRICT"""
 _INDEX = "CREATE INDEX IF NOT EXISTS _pellucid_idempotency_stored ON _pellucid_idempotency (stored)"
 _FIND = "SELECT request, status, head, fixed, body FROM _pellucid_idempotency WHERE key = ? AND stored > ?"
@@ -44,7 +45,9 @@ class Idempotency:
         if not (known if isinstance(known, list) else await known):
             await database.write(_make())
 
-    def once(self, request: Request, body: bytes, key: str, script: Script[T], answer: Callable[[T], Response]) -> Script[Response]:
+    def once(
+        self, request: Request, body: bytes, key: str, script: Script[T], answer: Callable[[T], Response]
+    ) -> Script[Response]:
         """Run the script and answer, or give the stored answer. Raises BAD_HEADER, IDEMPOTENCY_MISMATCH."""
         if not 0 < len(key) <= _LONGEST:
             raise Problem(BAD_HEADER, f"an Idempotency-Key has 1 to {_LONGEST} characters", hint="send a new UUID for each write")
@@ -77,7 +80,9 @@ def _fingerprint(request: Request, body: bytes) -> str:
 def _stored(row: tuple[object, ...], fingerprint: str) -> Response:
     request, status, head, fixed, body = row
     if request != fingerprint:
-        raise Problem(IDEMPOTENCY_MISMATCH, "this Idempotency-Key came with another body before", hint="use a new key for a new write")
+        raise Problem(
+            IDEMPOTENCY_MISMATCH, "this Idempotency-Key came with another body before", hint="use a new key for a new write"
+        )
     assert isinstance(status, int)
     assert isinstance(head, str)
     assert isinstance(fixed, bytes)

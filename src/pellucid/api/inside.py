@@ -40,7 +40,8 @@ def _json(value: object) -> Response:
 
 
 def inside_routes(ready: Callable[[], Awaitable[None]], describe: Callable[[], bytes], anatomy: Anatomy | None) -> list[Route]:
-    """`/healthz` (the process answers), `/readyz` (so does the database), `/openapi.json`, and with `anatomy` `/_pellucid/requests`.
+    """`/healthz` (the process answers), `/readyz` (so does the database), `/openapi.json`, and with `anatomy`
+    `/_pellucid/requests`.
 
     `describe` gives the OpenAPI document; it is asked once, on the first request for it.
     """
@@ -80,7 +81,9 @@ def _anatomy_routes(anatomy: Anatomy) -> list[Route]:
     async def one(_: Request, values: tuple[str, ...]) -> Response:
         found = await anatomy.find(values[0])
         if found is None:
-            raise Problem(NOT_FOUND, f"no request {values[0]} is recorded", hint="only the latest, the slowest and the failed are kept")
+            raise Problem(
+                NOT_FOUND, f"no request {values[0]} is recorded", hint="only the latest, the slowest and the failed are kept"
+            )
         return _json(cast("object", found))
 
     return [

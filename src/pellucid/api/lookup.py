@@ -2,10 +2,10 @@
 
 In: a query string of the REST grammar and an actor. Out: a `Reading` of the resource layer and the values to bind.
 
-Building a statement takes a millisecond, looking one up a microsecond; so a query string is first scanned for its textual key (the
-string without its simple values), and a key that was seen before leads straight to the reading and to the places where the values go. Only an
-unknown key is parsed by the grammar. Strangers choose the keys, so the cache is bounded; the resource layer keeps a second one by shape, so
-that two spellings of one shape share one statement.
+Building a statement takes a millisecond, looking one up a microsecond; so a query string is first scanned for its
+textual key (the string without its simple values), and a key that was seen before leads straight to the reading and to
+the places where the values go. Only an unknown key is parsed by the grammar. Strangers choose the keys, so the cache is
+bounded; the resource layer keeps a second one by shape, so that two spellings of one shape share one statement.
 """
 
 from __future__ import annotations
@@ -55,9 +55,11 @@ class Lookup:
         self._known: Bounded[object, Warm] = Bounded(most)
 
     def find(self, query_string: str, actor: Actor = NOBODY, lead: Sequence[str] = ()) -> tuple[Warm, list[str]]:
-        """The way to answer a query string, and the texts to bind. `lead` are texts that come before the scanned ones (the key of a path).
+        """The way to answer a query string, and the texts to bind. `lead` are texts that come before the scanned ones
+        (the key of a path).
 
-        Raises a Problem of the 3xx range for a query that cannot be understood, of the 6xx range for one that is not allowed.
+        Raises a Problem of the 3xx range for a query that cannot be understood, of the 6xx range for one that is not
+        allowed.
         """
         scanned = scan(query_string, self._limits.length) if query_string else ("", [])
         key, values = scanned if scanned is not None else (query_string, [])
@@ -78,7 +80,9 @@ class Lookup:
         reading = self._resource.reading(query.shape, actor)
         offset, skipped = _page(query, origins, query.shape.offset)
         limit, most = _page(query, origins, query.shape.limit)
-        return Warm(reading, reading.prepared.template(query.values, origins), query, tuple(origins), offset, limit, skipped, most)
+        return Warm(
+            reading, reading.prepared.template(query.values, origins), query, tuple(origins), offset, limit, skipped, most
+        )
 
 
 def _page(query: Query, origins: Sequence[int | None], slot: int | None) -> tuple[int, int]:

@@ -1,19 +1,19 @@
-"""REST: paths and verbs to queries and scripts, results to responses (DESIGN: PostgREST's grammar, RFC 9110's semantics).
+"""REST: paths and verbs to queries and scripts, results to responses (DESIGN: PostgREST's grammar, RFC 9110's
+semantics).
 
-In: a Request. Out: a Response, at once where the database answers at once. It builds no SQL and makes no JSON: both are the resource's.
-This file answers GET and HEAD; `rest_writes.py` the rest.
+In: a Request. Out: a Response, at once where the database answers at once. It builds no SQL and makes no JSON: both are
+the resource's. This file answers GET and HEAD; `rest_writes.py` the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 import msgspec
 
-from pellucid.api.asked import Asked, Form, asked_of
+from pellucid.api.asked import ALWAYS, Asked, Form, asked_of
 from pellucid.api.lookup import Lookup, Warm
-from pellucid.db.database import Database, Rows, Value
+from pellucid.db.database import Database, Rows
 from pellucid.errors import NOT_ONE_ROW, RANGE_NOT_SATISFIABLE, ROW_NOT_FOUND, Problem, shorten
 from pellucid.http.conditional import matched_tag, not_modified
 from pellucid.http.messages import Request, Response
@@ -22,19 +22,10 @@ from pellucid.resource.codec import etag
 from pellucid.resource.resource import Resource
 from pellucid.schema.rules import Actor
 
-__all__ = ["HEADS", "Reads", "Who"]
+__all__ = ["Reads", "Who"]
 
 Who = Callable[[Request], Actor]
 """Who asks: handed in by the composition root."""
-
-_ALWAYS: Final = b"cache-control: no-cache\r\nvary: accept, accept-encoding, prefer\r\n"
-HEADS: Final[dict[Form, bytes]] = {
-    Form.JSON: b"content-type: application/json\r\n" + _ALWAYS,
-    Form.OBJECT: b"content-type: application/vnd.pgrst.object+json\r\n" + _ALWAYS,
-    Form.ARRAY: b"content-type: application/json\r\n" + _ALWAYS,
-    Form.CSV: b"content-type: text/csv; charset=utf-8\r\n" + _ALWAYS,
-}
-_JSON: Final = HEADS[Form.JSON]
 
 
 class Reads:
@@ -90,8 +81,8 @@ class Reads:
         if request.trace is not None:
             request.trace.mark("encode")
         if asked.conditional and not_modified(request.headers, tag):
-            return Response(304, fixed=b"%betag: %b\r\n" % (_ALWAYS, matched_tag(request.headers, tag).encode()))
-        return Response(200, body, fixed=b"%betag: %b\r\n" % (HEADS[asked.form], tag.encode()))
+            return Response(304, fixed=b"%betag: %b\r\n" % (ALWAYS, matched_tag(request.headers, tag).encode()))
+        return Response(200, body, fixed=b"%betag: %b\r\n" % (asked.head, tag.encode()))
 
     def missing(self, key: str) -> Problem:
         """There is no such row, or this actor may not know of it."""
@@ -154,7 +145,7 @@ class Reads:
         if request.trace is not None:
             request.trace.mark("encode")
         if asked.conditional and not_modified(request.headers, tag):
-            return Response(304, fixed=b"%betag: %b\r\n" % (_ALWAYS, matched_tag(request.headers, tag).encode()))
+            return Response(304, fixed=b"%betag: %b\r\n" % (ALWAYS, matched_tag(request.headers, tag).encode()))
         count = len(rows)
         first = int(texts[warm.offset]) if warm.offset >= 0 else warm.skipped
         if reading.counts and total is None:
@@ -168,14 +159,18 @@ class Reads:
                 headers=[("content-range", f"*/{total}")],
             )
         of = "*" if total is None else total
-        head = f"etag: {tag}\r\ncontent-range: {first}-{first + count - 1}/{of}\r\n" if count else f"etag: {tag}\r\ncontent-range: */{of}\r\n"
+        head = (
+            f"etag: {tag}\r\ncontent-range: {first}-{first + count - 1}/{of}\r\n"
+            if count
+            else f"etag: {tag}\r\ncontent-range: */{of}\r\n"
+        )
         limit = int(texts[warm.limit]) if warm.limit >= 0 else warm.most
         if count and count >= min(limit, self._resource.most_rows) and (total is None or first + count < total):
             head += self._next(request, warm, rows)
         if asked.applied:
             head += f"preference-applied: {asked.applied}\r\n"
         status = 206 if total is not None and count < total and asked.form is not Form.OBJECT else 200
-        return Response(status, body, fixed=HEADS[asked.form] + head.encode("latin-1"))
+        return Response(status, body, fixed=asked.head + head.encode("latin-1"))
 
     def _next(self, request: Request, warm: Warm, rows: Rows) -> str:
         """The link to the page after this one: the same query with the cursor of its last row."""

@@ -1,7 +1,7 @@
 """REST, the verbs that change: POST, PUT, PATCH, DELETE, alone and in bulk, conditional, repeatable, undoable.
 
-In: a Request. Out: an awaitable Response. What must hold together with the write is a script of the resource layer's; this file reads the
-request, picks the script, and answers with what it gives.
+In: a Request. Out: an awaitable Response. What must hold together with the write is a script of the resource layer's;
+this file reads the request, picks the script, and answers with what it gives.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pellucid.api.bodies import MERGE_PATCH, media_of, read_changes, read_new, r
 from pellucid.api.filters import parse
 from pellucid.api.hooks import Action, HookedWrites
 from pellucid.api.idempotency import Idempotency
-from pellucid.api.rest import HEADS, Who, by_key
+from pellucid.api.rest import Who, by_key
 from pellucid.db.database import Database, Script, Value
 from pellucid.errors import FILTER_REQUIRED, INVALID_BODY, NOT_ONE_ROW, FieldError, Problem
 from pellucid.http.conditional import Outcome, preconditions
@@ -58,12 +58,15 @@ class Changes:
     # The verbs
 
     async def post(self, request: Request, _: tuple[str, ...]) -> Response:
-        """POST /api/<collection>: one object, or an array or table in one transaction. 201 with Location and the object."""
+        """POST /api/<collection>: one object, or an array or table in one transaction. 201 with Location and the
+        object.
+        """
         asked = asked_of(request.headers)
         actor = self._who(request)
         body = request.body if request.body is not None else await request.read()
-        rows, listed = await read_new(request, body, self._intake, actor)
         parameters = dict(parse_qsl(request.query)) if request.query else {}
+        columns = [name for name in parameters.get("columns", "").split(",") if name]
+        rows, listed = await read_new(request, body, self._intake, actor, columns)
         query = self._query(request)
         script = self._writes.create(
             rows,
@@ -87,7 +90,9 @@ class Changes:
         body = await request.read()
         query = self._at(request, values[0])
         new = self._keyed(await read_whole(request, body, self._intake, actor), values[0])
-        script = self._writes.replace(new, query, actor, returning=asked.returns is not Return.MINIMAL, guard=self._guard(request))
+        script = self._writes.replace(
+            new, query, actor, returning=asked.returns is not Return.MINIMAL, guard=self._guard(request)
+        )
 
         def answer(written: Written) -> Response:
             return self._created(asked, written, False) if written.created else self._changed(asked, written, one=True)
@@ -108,7 +113,11 @@ class Changes:
         body = await request.read()
         changes = await read_changes(request, body, self._intake)
         one = query.shape.key is not None
-        nested = tuple(name for name in self._json if changes.get(name) is not None) if one and media_of(request) == MERGE_PATCH else ()
+        nested = (
+            tuple(name for name in self._json if changes.get(name) is not None)
+            if one and media_of(request) == MERGE_PATCH
+            else ()
+        )
         script = self._writes.update(
             changes,
             query,
@@ -161,7 +170,9 @@ class Changes:
         query = self._query(request)
         if query.shape.where is None:
             raise Problem(
-                FILTER_REQUIRED, f"{request.method} {self._path} would touch every row", hint="add a filter, such as ?id=in.(1,2,3), or a key to the path"
+                FILTER_REQUIRED,
+                f"{request.method} {self._path} would touch every row",
+                hint="add a filter, such as ?id=in.(1,2,3), or a key to the path",
             )
         return query
 
@@ -192,7 +203,15 @@ class Changes:
     # The run
 
     async def _run(
-        self, action: Action, request: Request, asked: Asked, actor: Actor, body: bytes, script: Script[Written], answer: Answer, **hooked: Any
+        self,
+        action: Action,
+        request: Request,
+        asked: Asked,
+        actor: Actor,
+        body: bytes,
+        script: Script[Written],
+        answer: Answer,
+        **hooked: Any,
     ) -> Response:
         trace = request.trace
         if trace is not None:
@@ -240,7 +259,7 @@ class Changes:
             head += b"etag: %b\r\n" % etag(body).encode()
         else:
             body = codec.many(written.rows)
-        return Response(status, body, fixed=HEADS[asked.form] + head)
+        return Response(status, body, fixed=asked.head + head)
 
     def _key_text(self, key: Value) -> str:
         assert not isinstance(key, bytes)

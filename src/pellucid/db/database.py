@@ -5,9 +5,9 @@ In: SQL text with positional parameters and values. Out: rows as tuples. It neve
 A read may complete at once (SQLite answers inline on the loop) or later (a server, or a long read in a thread):
 `read` returns rows or an awaitable of rows, and callers serve both without making a task for the first.
 
-A write is a **script**: a generator that yields `Command`s and is sent their rows, so the same script runs on SQLite's writer
-thread without awaiting and on a server database with awaiting. One script is one atomic unit: it commits when it returns
-and leaves nothing behind when it raises.
+A write is a **script**: a generator that yields `Command`s and is sent their rows, so the same script runs on SQLite's
+writer thread without awaiting and on a server database with awaiting. One script is one atomic unit: it commits when it
+returns and leaves nothing behind when it raises.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ when the statement returns no columns."""
 
 
 class Transaction(Protocol):
-    """An open transaction, for business logic that awaits between statements; it holds the one writer, so keep it short."""
+    """An open transaction, for business logic that awaits between statements; it holds the one writer, so keep it
+    short.
+    """
 
     async def run(self, script: Script[T]) -> T:
         """Run a script inside this transaction, in a savepoint of its own."""
@@ -55,7 +57,9 @@ class Transaction(Protocol):
 
 
 class Database(Protocol):
-    """What the stations above rely on. Raises `Problem` in the 5xx range of codes (errors.py), never an engine's own error."""
+    """What the stations above rely on. Raises `Problem` in the 5xx range of codes (errors.py), never an engine's own
+    error.
+    """
 
     dialect: str
     """`sqlite`, `postgresql` or `mariadb`: the name of the dialect that SQL must be built for."""
@@ -65,7 +69,8 @@ class Database(Protocol):
         ...
 
     def write(self, script: Script[T], trace: Trace | None = None, *, rollback: bool = False) -> Awaitable[T]:
-        """Run a script atomically and durably: when the awaitable completes, the change is on disk. `rollback` runs it and takes it back (`Prefer: tx=rollback`).
+        """Run a script atomically and durably: when the awaitable completes, the change is on disk. `rollback` runs it
+        and takes it back (`Prefer: tx=rollback`).
 
         Raises DATABASE_BUSY when the queue of waiting writes is full, DISK_FULL when there is no room.
         """

@@ -1,8 +1,9 @@
 """Header fields as a message carried them: ordered pairs with lookup by lower-case name (RFC 9110, section 5).
 
-In: pairs of bytes that the parser has already checked. Out: text by name. It never validates and never touches a socket.
-One `Headers` object may be shared by all requests of a connection that send the same header block, so it is immutable,
-and `facts` keeps what other stations derived from it (negotiation, for one): asked once per block, not once per request.
+In: pairs of bytes that the parser has already checked. Out: text by name. It never validates and never touches a
+socket. One `Headers` object may be shared by all requests of a connection that send the same header block, so it is
+immutable, and `facts` keeps what other stations derived from it (negotiation, for one): asked once per block, not once
+per request.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ __all__ = ["Headers"]
 
 
 class Headers:
-    """An immutable list of header fields. Names are lower case; values are decoded as ISO-8859-1 (RFC 9110, section 5.5)."""
+    """An immutable list of header fields. Names are lower case; values are decoded as ISO-8859-1 (RFC 9110, section
+    5.5).
+    """
 
     __slots__ = ("_by_name", "facts", "pairs")
 
@@ -22,7 +25,8 @@ class Headers:
         by_name: dict[str, str] = {}
         for raw_name, raw_value in self.pairs:
             name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            # RFC 9110, section 5.3: a repeated field equals its values joined by commas; cookies join by semicolons (RFC 9113, 8.2.3).
+            # RFC 9110, section 5.3: a repeated field equals its values joined by commas; cookies join by semicolons
+            # (RFC 9113, 8.2.3).
             by_name[name] = f"{by_name[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in by_name else value
         self._by_name = by_name
         self.facts: dict[object, object] = {}

@@ -1,7 +1,7 @@
 """Request and Response: what travels between the server and the stations above it.
 
-A Request points down only: it knows its bytes, its sender and its trace, never the application. A handler takes a Request
-and returns a Response at once or an awaitable of one; the server drives both without a task for the first.
+A Request points down only: it knows its bytes, its sender and its trace, never the application. A handler takes a
+Request and returns a Response at once or an awaitable of one; the server drives both without a task for the first.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pellucid.spans import Trace
 
 __all__ = ["Body", "BodyStream", "Handler", "Observer", "Request", "Response"]
 
+
 class BodyStream(Protocol):
     """A body that is still arriving. Iterating yields chunks as they come and applies back-pressure to the sender.
 
@@ -27,12 +28,26 @@ class BodyStream(Protocol):
 class Request:
     """One HTTP request.
 
-    `target` is the request-target as sent (RFC 9112, section 3.2), `path` its decoded path, `query` its raw query without "?".
-    `body` is the whole body when it arrived in one piece (the usual case), else None and `stream` yields it.
-    `id` is 32 hex digits, unique per request; `trace` is None where nobody watches.
+    `target` is the request-target as sent (RFC 9112, section 3.2), `path` its decoded path, `query` its raw query
+    without "?". `body` is the whole body when it arrived in one piece (the usual case), else None and `stream` yields
+    it. `id` is 32 hex digits, unique per request; `trace` is None where nobody watches.
     """
 
-    __slots__ = ("body", "client", "facts", "headers", "id", "method", "path", "query", "scheme", "stream", "target", "trace", "version")
+    __slots__ = (
+        "body",
+        "client",
+        "facts",
+        "headers",
+        "id",
+        "method",
+        "path",
+        "query",
+        "scheme",
+        "stream",
+        "target",
+        "trace",
+        "version",
+    )
 
     def __init__(
         self,
@@ -89,9 +104,10 @@ Body = bytes | AsyncIterable[bytes]
 class Response:
     """One HTTP response: a status, header fields and a body.
 
-    `fixed` holds header lines encoded once at start (`b"content-type: application/json\\r\\n"`), `headers` those that vary per
-    answer. The server adds Date, Server, Connection, Content-Length or Transfer-Encoding and the request's ids. `length` is the
-    body's size in bytes where a streamed body has a known one. `body` of None is a body that must not exist (204, 304).
+    `fixed` holds header lines encoded once at start (`b"content-type: application/json\\r\\n"`), `headers` those that
+    vary per answer. The server adds Date, Server, Connection, Content-Length or Transfer-Encoding and the request's
+    ids. `length` is the body's size in bytes where a streamed body has a known one. `body` of None is a body that must
+    not exist (204, 304).
     """
 
     __slots__ = ("body", "fixed", "headers", "length", "status")

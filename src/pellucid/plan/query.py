@@ -121,7 +121,9 @@ class Embed(msgspec.Struct, frozen=True):
 
 
 class Query(msgspec.Struct, frozen=True):
-    """A shape and its values, texts as the caller wrote them; the compiled statement converts each to its column's type."""
+    """A shape and its values, texts as the caller wrote them; the compiled statement converts each to its column's
+    type.
+    """
 
     model: str
     shape: Shape

@@ -11,7 +11,8 @@ V = TypeVar("V")
 
 
 class Bounded(dict[K, V]):
-    """A dict of at most `most` entries. A lookup costs what a dict's does: when it is full, the oldest half goes at once, so that
+    """A dict of at most `most` entries. A lookup costs what a dict's does: when it is full, the oldest half goes at
+    once, so that
     a stranger who sends ever new keys pays for one pass per half a cache."""
 
     __slots__ = ("most",)

@@ -2,9 +2,9 @@
 
 In: rows as tuples and the columns of the statement that made them. Out: bytes of JSON or CSV. It never sees a request.
 
-Rows become msgspec Structs by position, then text: about 0.2 microseconds a row. Only the kinds that SQLite cannot hold as JSON has
-them (booleans, exact decimals, durations, JSON itself) cost a conversion, and only their columns do. Embedded relations arrive from the
-database as JSON already and are passed through as they are.
+Rows become msgspec Structs by position, then text: about 0.2 microseconds a row. Only the kinds that SQLite cannot hold
+as JSON has them (booleans, exact decimals, durations, JSON itself) cost a conversion, and only their columns do.
+Embedded relations arrive from the database as JSON already and are passed through as they are.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
 from hashlib import sha256
 from itertools import starmap
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -30,21 +29,35 @@ BOOLEANS: Final[dict[Value, bool | None]] = {0: False, 1: True, None: None}
 
 _encode = msgspec.json.Encoder(decimal_format="string", uuid_format="canonical").encode
 
-Convert = Callable[[Value], object]
+MakeRows = Callable[[Iterable[Row]], list[object]]
 
 
-def _raw(value: Value) -> msgspec.Raw | None:
-    return None if value is None else msgspec.Raw(value if isinstance(value, bytes) else str(value).encode())
-
-
-def _conversion(column: Column) -> Convert | None:
-    if column.field is None:
-        return _raw
+def _step(column: Column, at: int, names: dict[str, object]) -> str:
+    """The expression that makes the value of a column out of the variable `v{at}`."""
+    if column.field is None or column.field.kind is Kind.JSON:
+        return f"None if v{at} is None else Raw(v{at})"
     if column.field.kind is Kind.BOOL:
-        return BOOLEANS.__getitem__
-    if column.field.kind is Kind.BYTES:
-        return None  # msgspec writes bytes as base64 by itself
-    return to_wire(column.field)
+        return f"BOOLEANS[v{at}]"
+    convert = None if column.field.kind is Kind.BYTES else to_wire(column.field)  # msgspec writes bytes as base64 by itself
+    if convert is None:
+        return f"v{at}"
+    names[f"f{at}"] = convert
+    return f"f{at}(v{at})"
+
+
+def _maker(struct: type, columns: Sequence[Column], hidden: int) -> MakeRows:
+    """Rows to Structs in one comprehension that is written for these columns: a third of what a loop over conversions
+    costs.
+
+    Its source holds positions and nothing of a caller's.
+    """
+    names: dict[str, object] = {"Row": struct, "Raw": msgspec.Raw, "BOOLEANS": BOOLEANS}
+    steps = [_step(column, at, names) for at, column in enumerate(columns)]
+    if not hidden and all(step == f"v{at}" for at, step in enumerate(steps)):
+        return lambda rows: list(starmap(struct, rows))
+    row = "".join(f"v{at}, " for at in range(len(columns) + hidden))
+    make: MakeRows = eval(f"lambda rows: [Row({', '.join(steps)}) for {row} in rows]", names)  # noqa: S307
+    return make
 
 
 class Codec:
@@ -63,28 +76,15 @@ class Codec:
             rename=dict(zip(names, (column.name for column in columns), strict=True)),
             gc=False,
         )
-        self._convert = tuple((at, convert) for at, column in enumerate(columns) if (convert := _conversion(column)))
-        self._width = len(columns) if hidden else None
-        self._plain = not self._convert and not hidden
+        self._make = _maker(self._struct, self.columns, hidden)
 
     def one(self, row: Row) -> bytes:
         """One row as a JSON object."""
-        if self._plain:
-            return _encode(self._struct(*row))
-        return _encode(self._make(row))
+        return _encode(self._make((row,))[0])
 
     def many(self, rows: Iterable[Row]) -> bytes:
         """Rows as a JSON array."""
-        if self._plain:
-            return _encode(list(starmap(self._struct, rows)))
-        make = self._make
-        return _encode([make(row) for row in rows])
-
-    def _make(self, row: Row) -> object:
-        values: list[object] = list(row[: self._width])
-        for at, convert in self._convert:
-            values[at] = convert(row[at])
-        return self._struct(*values)
+        return _encode(self._make(rows))
 
     def csv(self, rows: Iterable[Row], *, header: bool = True) -> bytes:
         """Rows as text/csv (RFC 4180) with a header line; null is an empty cell, nested values are JSON text."""
@@ -92,22 +92,26 @@ class Codec:
         writer = csv.writer(text)
         if header:
             writer.writerow([column.name for column in self.columns])
-        for row in rows:
-            values: list[object] = list(row[: len(self.columns)])
-            for at, convert in self._convert:
-                values[at] = _cell(convert(row[at]))
-            writer.writerow([_encode(value).decode().strip('"') if isinstance(value, bytes) else value for value in values])
+        for row in self._make(rows):
+            writer.writerow([_cell(value) for value in msgspec.structs.astuple(cast("msgspec.Struct", row))])
         return text.getvalue().encode()
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, msgspec.Raw):
-        return bytes(value).decode()
-    return _encode(value).decode().strip('"') if isinstance(value, timedelta) else value
+    """A value as a cell's text: numbers and texts as they are, null empty, everything else as in JSON."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case None | str() | int() | float():
+            return value
+        case msgspec.Raw():
+            return bytes(value).decode()
+        case _:
+            return _encode(value).decode().strip('"')
 
 
 def etag(body: bytes) -> str:
-    """A strong validator of these bytes (RFC 9110, section 8.8.3): 80 bits of SHA-256, which processors compute in hardware."""
+    """A strong validator of these bytes (RFC 9110, section 8.8.3): 80 bits of SHA-256, which processors compute in
+    hardware.
+    """
     return f'"{sha256(body).hexdigest()[:20]}"'

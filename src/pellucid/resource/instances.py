@@ -37,7 +37,9 @@ def instance_maker(model: ModelSpec, fields: Sequence[FieldSpec]) -> Callable[[R
 
 
 def given_by(instance: Model, fields: Sequence[FieldSpec]) -> dict[str, object]:
-    """The values that an instance gives for these fields; None for a field that makes its own value counts as not given."""
+    """The values that an instance gives for these fields; None for a field that makes its own value counts as not
+    given.
+    """
     given: dict[str, object] = {}
     for field in fields:
         value = instance.__dict__.get(field.name)

@@ -1,10 +1,10 @@
 """Bodies to column values: what callers send, checked against the model, ready to be bound.
 
-In: bytes of JSON, or texts by field name (CSV, forms). Out: a tuple of storage values in the order of the table's columns, or one Problem
-that lists every bad field. It never sees a request and never builds SQL.
+In: bytes of JSON, or texts by field name (CSV, forms). Out: a tuple of storage values in the order of the table's
+columns, or one Problem that lists every bad field. It never sees a request and never builds SQL.
 
-The quick way is one msgspec decode into a Struct made at start. Only when that fails is the body read a second time, part by part,
-to name all mistakes at once: msgspec stops at the first.
+The quick way is one msgspec decode into a Struct made at start. Only when that fails is the body read a second time,
+part by part, to name all mistakes at once: msgspec stops at the first.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ _NATIVE: dict[Kind, frozenset[str]] = {
 Fix = Callable[[Any, Actor], Value]
 
 New = tuple[Sequence[Value], tuple[str, ...]]
-"""A row to be: its values in the order of `Intake.columns`, and which fields with a write rule of their own the caller named."""
+"""A row to be: its values in the order of `Intake.columns`, and which fields with a write rule of their own the caller
+named.
+"""
 
 
 def wire_type(field: FieldSpec) -> object:
@@ -67,10 +69,17 @@ class Intake:
         self.columns = tuple(field.name for field in self.fields)
         self.writable = tuple(field for field in self.fields if not field.read_only)
         self._position = {field.name: at for at, field in enumerate(self.fields)}
-        self.create_type = msgspec.defstruct(f"{model.name}Create", self._members(required=True), forbid_unknown_fields=True, kw_only=True, gc=False)
-        self.patch_type = msgspec.defstruct(f"{model.name}Patch", self._members(required=False), forbid_unknown_fields=True, kw_only=True, gc=False)
+        self.create_type = msgspec.defstruct(
+            f"{model.name}Create", self._members(required=True), forbid_unknown_fields=True, kw_only=True, gc=False
+        )
+        self.patch_type = msgspec.defstruct(
+            f"{model.name}Patch", self._members(required=False), forbid_unknown_fields=True, kw_only=True, gc=False
+        )
         # A PUT names the key in its path, so the body may leave it out.
-        members = [(member[0], cast("Any", member[1]) | msgspec.UnsetType, UNSET) if member[0] == model.key.name else member for member in self._members(required=True)]
+        members = [
+            (member[0], cast("Any", member[1]) | msgspec.UnsetType, UNSET) if member[0] == model.key.name else member
+            for member in self._members(required=True)
+        ]
         self.put_type = msgspec.defstruct(f"{model.name}Put", members, forbid_unknown_fields=True, kw_only=True, gc=False)
         self._decode_put = msgspec.json.Decoder(self.put_type).decode
         self._decode_one = msgspec.json.Decoder(self.create_type).decode
@@ -80,10 +89,7 @@ class Intake:
         self._gather = tuple(field.name if not field.read_only else None for field in self.fields)
         self._plain = not any(field.read_only for field in self.fields)
         self._checks = tuple(
-            (field, check)
-            for field in self.writable
-            for check in field.checks
-            if check.name not in _NATIVE.get(field.kind, ())
+            (field, check) for field in self.writable for check in field.checks if check.name not in _NATIVE.get(field.kind, ())
         )
         self._key = parse_text(model.key)
         self._guarded = tuple(field.name for field in self.writable if field.write is not None)
@@ -170,21 +176,27 @@ class Intake:
         return self._changes(item)
 
     def texts(self, header: Sequence[str]) -> Callable[[Sequence[str], Actor], New]:
-        """A reader of rows of text (CSV) under this header: an empty cell is null or the default. Raises UNKNOWN fields at once, here.
+        """A reader of rows of text (CSV) under this header: an empty cell is null or the default. Raises UNKNOWN fields
+        at once, here.
 
         The reader raises INVALID_BODY with every bad cell of its row.
         """
         unknown = [name for name in header if name not in self._position or self.fields[self._position[name]].read_only]
         if unknown:
             known = [field.name for field in self.writable]
-            errors = [FieldError(f"$.{name}", "unknown-field", f"{self.model.name} has no field {name!r}; {near(name, known) or ''}") for name in unknown]
+            errors = [
+                FieldError(f"$.{name}", "unknown-field", f"{self.model.name} has no field {name!r}; {near(name, known) or ''}")
+                for name in unknown
+            ]
             raise Problem(INVALID_BODY, "the header names columns that do not exist", errors=errors)
         fields = [self.fields[self._position[name]] for name in header]
         readers = [(field.name, _cell_reader(field)) for field in fields]
 
         def read(cells: Sequence[str], actor: Actor) -> New:
             if len(cells) != len(readers):
-                raise Problem(INVALID_BODY, errors=[FieldError("$", "cells", f"the row has {len(cells)} cells, the header {len(readers)}")])
+                raise Problem(
+                    INVALID_BODY, errors=[FieldError("$", "cells", f"the row has {len(cells)} cells, the header {len(readers)}")]
+                )
             given: dict[str, object] = {}
             errors: list[FieldError] = []
             for (name, reader), cell in zip(readers, cells, strict=True):
@@ -257,7 +269,9 @@ class Intake:
 
     def _refused(self, kind: Any, body: bytes, error: Exception) -> Problem:
         if not isinstance(error, msgspec.ValidationError):
-            return Problem(MALFORMED_BODY, f"the body is not valid JSON: {error}", hint="send one JSON object, or an array of objects")
+            return Problem(
+                MALFORMED_BODY, f"the body is not valid JSON: {error}", hint="send one JSON object, or an array of objects"
+            )
         errors = explain(kind, body)
         return Problem(INVALID_BODY, f"{len(errors)} field{'s are' if len(errors) != 1 else ' is'} not valid", errors=errors)
 

@@ -1,10 +1,10 @@
 """A model, compiled: its readings and writes, each made once per shape and kind of actor, then only looked up.
 
-In: shapes, values and an actor. Out: readings (a statement with its codec) and scripts for the database. It knows no HTTP: the
-styles of asking in `api/` all meet here.
+In: shapes, values and an actor. Out: readings (a statement with its codec) and scripts for the database. It knows no
+HTTP: the styles of asking in `api/` all meet here.
 
-The key of the cache holds everything that changes the SQL text: the shape, and whether the actor is signed in and with which roles. Values, the actor's
-id among them, are always bound.
+The key of the cache holds everything that changes the SQL text: the shape, and whether the actor is signed in and with
+which roles. Values, the actor's id among them, are always bound.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Writes of one resource as scripts: what runs inside a transaction, statement by statement.
 
-In: checked values, a shape that says which rows and which columns come back, and an actor. Out: generators for `Database.write`, which give a
-`Written`. Everything that must hold together with the write (who may, If-Match, a limit on rows) is decided inside the script, on the rows as they are then.
+In: checked values, a shape that says which rows and which columns come back, and an actor. Out: generators for
+`Database.write`, which give a `Written`. Everything that must hold together with the write (who may, If-Match, a limit
+on rows) is decided inside the script, on the rows as they are then.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ from pellucid.sql.statement import Prepared
 __all__ = ["Guard", "Writes", "Written"]
 
 Guard = Callable[[bytes | None], None]
-"""Asked inside the transaction with the row as it is now (its JSON), or None where there is none; raises to refuse the write."""
+"""Asked inside the transaction with the row as it is now (its JSON), or None where there is none; raises to refuse the
+write.
+"""
 
 
 class Written(msgspec.Struct):
-    """What a write did: rows in the columns of `codec` (None where nothing may come back), their keys, and how many rows changed."""
+    """What a write did: rows in the columns of `codec` (None where nothing may come back), their keys, and how many
+    rows changed.
+    """
 
     rows: list[Row]
     keys: list[Value]
@@ -139,9 +144,11 @@ class Writes:
         guard: Guard | None = None,
         merge: Callable[[dict[str, Value]], dict[str, Value]] | None = None,
     ) -> Script[Written]:
-        """Set columns in the rows of a query. With a key in its shape, `guard` sees the row first, and no row at all is ROW_NOT_FOUND.
+        """Set columns in the rows of a query. With a key in its shape, `guard` sees the row first, and no row at all is
+        ROW_NOT_FOUND.
 
-        `merge` computes columns from the stored ones, by name (RFC 7396 for JSON columns); it too sees the row inside the transaction.
+        `merge` computes columns from the stored ones, by name (RFC 7396 for JSON columns); it too sees the row inside
+        the transaction.
         """
         if guard is not None:
             guard((yield from self._current(query, actor)))
@@ -177,13 +184,17 @@ class Writes:
 
             resource = self.resource
             given = [field.name for field in resource.intake.writable if field.name in fields and field.write is not None]
-            prepared = compile_update(resource.catalog, resource.model.name, shape, actor, resource.dialect, fields=fields, given=given)
+            prepared = compile_update(
+                resource.catalog, resource.model.name, shape, actor, resource.dialect, fields=fields, given=given
+            )
             known = self._known[name] = _Write(prepared)
         return known
 
     # Replace
 
-    def replace(self, new: New, query: Query, actor: Actor, *, returning: bool = True, guard: Guard | None = None) -> Script[Written]:
+    def replace(
+        self, new: New, query: Query, actor: Actor, *, returning: bool = True, guard: Guard | None = None
+    ) -> Script[Written]:
         """Put a whole row at a key: create it or take every field of the one that is there (RFC 9110, section 9.3.4)."""
         current = yield from self._current(query, actor)
         if guard is not None:
@@ -264,7 +275,9 @@ class Writes:
             written.rows += rows
 
     def _why_none(self, query: Query, actor: Actor, action: str) -> Script[None]:
-        """No row changed: it does not exist for this actor, or its rule says no. The second is told only to who may read the row."""
+        """No row changed: it does not exist for this actor, or its rule says no. The second is told only to who may
+        read the row.
+        """
         current = yield from self._current(_only_key(query), actor)
         key = query.values[query.shape.key] if query.shape.key is not None else ""
         if current is None:
@@ -300,6 +313,9 @@ def _only_key(query: Query) -> Query:
 
 def unmatched(tag: str) -> Problem:
     """412: the row is not as the request requires."""
-    return Problem(PRECONDITION_FAILED, "the row has changed since it was read", hint="read it again, then repeat the change", details={"etag": tag})
-
-
+    return Problem(
+        PRECONDITION_FAILED,
+        "the row has changed since it was read",
+        hint="read it again, then repeat the change",
+        details={"etag": tag},
+    )

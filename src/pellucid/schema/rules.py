@@ -1,14 +1,31 @@
 """Access rules as small trees, and the Actor they are asked about.
 
-A rule is data: `plan/resolve.py` turns it into conditions on rows, so that a rule is part of the WHERE and never a check
-afterwards. `anyone`, `nobody`, `signed_in`, `owner("field")`, `role("name")`, joined by `|` and `&`.
+A rule is data: `plan/resolve.py` turns it into conditions on rows, so that a rule is part of the WHERE and never a
+check afterwards. `anyone`, `nobody`, `signed_in`, `owner("field")`, `role("name")`, joined by `|` and `&`.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Actor", "AllOf", "AnyOf", "Anyone", "NOBODY", "Nobody", "Owner", "Role", "Rule", "SignedIn", "anyone", "nobody", "owner", "role", "signed_in", "simplify"]
+__all__ = [
+    "NOBODY",
+    "Actor",
+    "AllOf",
+    "AnyOf",
+    "Anyone",
+    "Nobody",
+    "Owner",
+    "Role",
+    "Rule",
+    "SignedIn",
+    "anyone",
+    "nobody",
+    "owner",
+    "role",
+    "signed_in",
+    "simplify",
+]
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -88,7 +105,9 @@ def role(name: str) -> Rule:
 
 
 def simplify(rule: Rule, actor: Actor) -> Rule:
-    """Decide what can be decided before any row is seen: `anyone`, `nobody`, or a tree with nothing but owners left in it."""
+    """Decide what can be decided before any row is seen: `anyone`, `nobody`, or a tree with nothing but owners left in
+    it.
+    """
     match rule:
         case SignedIn():
             return anyone if actor.id is not None else nobody

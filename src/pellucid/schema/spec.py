@@ -12,11 +12,25 @@ import msgspec
 
 from pellucid.schema.rules import Rule
 
-__all__ = ["Cascade", "Catalog", "Check", "Default", "Kind", "FieldSpec", "IndexSpec", "ModelSpec", "RelationKind", "RelationSpec", "Rules"]
+__all__ = [
+    "Cascade",
+    "Catalog",
+    "Check",
+    "Default",
+    "FieldSpec",
+    "IndexSpec",
+    "Kind",
+    "ModelSpec",
+    "RelationKind",
+    "RelationSpec",
+    "Rules",
+]
 
 
 class Kind(enum.Enum):
-    """What a field holds; `schema/types.py` says for each kind the Python type, column type, JSON Schema and conversions."""
+    """What a field holds; `schema/types.py` says for each kind the Python type, column type, JSON Schema and
+    conversions.
+    """
 
     INT = "int"
     FLOAT = "float"
@@ -119,8 +133,8 @@ class RelationKind(enum.Enum):
 class RelationSpec(msgspec.Struct, frozen=True):
     """A way from one model to another, seen from `model`.
 
-    TO_ONE: `model.local` holds the key of `target`. TO_MANY: `target.remote` holds the key of `model`. MANY_TO_MANY: rows of `through`
-    hold the key of `model` in `remote` and that of `target` in `far`.
+    TO_ONE: `model.local` holds the key of `target`. TO_MANY: `target.remote` holds the key of `model`. MANY_TO_MANY:
+    rows of `through` hold the key of `model` in `remote` and that of `target` in `far`.
     """
 
     name: str

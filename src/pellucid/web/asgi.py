@@ -1,7 +1,7 @@
 """The handler as an ASGI application (ASGI 3, HTTP and lifespan), for those who run it under another server.
 
-In: scope, receive, send. Out: the same Request and Response that our own server makes. What only our server can see (the
-instants of the socket) is missing here.
+In: scope, receive, send. Out: the same Request and Response that our own server makes. What only our server can see
+(the instants of the socket) is missing here.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ async def serve_http(handler: Handler, scope: Scope, receive: Receive, send: Sen
     await send({"type": "http.response.body", "body": b""})
 
 
-async def serve_lifespan(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]], receive: Receive, send: Send) -> None:
+async def serve_lifespan(
+    start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]], receive: Receive, send: Send
+) -> None:
     """Run `start` and `stop` as the server's lifespan protocol asks, and tell it when one of them fails."""
     while True:
         message = await receive()

@@ -1,9 +1,10 @@
 """A whole request in one short function: find the endpoint, ask it, and turn whatever went wrong into an answer.
 
-In: the compiled router and an ordered list of steps. Out: one `Handler` for the server. It knows no models and no sockets.
+In: the compiled router and an ordered list of steps. Out: one `Handler` for the server. It knows no models and no
+sockets.
 
-A step is a function `(request, next) -> response` and its place in a list; steps are composed once, at start. An endpoint may
-answer at once or later; the first costs neither a coroutine nor a task.
+A step is a function `(request, next) -> response` and its place in a list; steps are composed once, at start. An
+endpoint may answer at once or later; the first costs neither a coroutine nor a task.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class Finder(Protocol):
 
 
 class Finish(Protocol):
-    """The last station before the bytes: may compress a body; `least` is the size in bytes from which it wants to be asked."""
+    """The last station before the bytes: may compress a body; `least` is the size in bytes from which it wants to be
+    asked.
+    """
 
     least: int
 
@@ -51,8 +54,8 @@ def problem_response(problem: Problem, request: Request) -> Response:
 def compose(router: Finder, steps: Sequence[Step], finish: Finish, log_error: ErrorLog) -> Handler:
     """Compose router, steps and finish into one handler that never raises.
 
-    The steps enclose the router in the order given: the first sees the request first and the response last. What goes wrong inside
-    reaches a step as a response, so that every step sees every answer.
+    The steps enclose the router in the order given: the first sees the request first and the response last. What goes
+    wrong inside reaches a step as a response, so that every step sees every answer.
     """
     find, resolve, least = router.find, router.resolve, finish.least
 
