@@ -270,6 +270,17 @@ def test_run_serves_and_logs_json(shop: Shell, workers: str) -> None:
         assert served.ask("/_pellucid/requests")[0] == 404
 
 
+def test_what_fails_at_the_start_is_told_as_the_users_code_sees_it(shop: Shell) -> None:
+    shop.write(
+        "shop.py", SHOP + '\n\n@app.on_start\nasync def start(data: object) -> None:\n    raise RuntimeError("no stock")\n'
+    )
+    shop("load", "shop.py", str(shop.write("products.csv", "name\nTea\n")))
+    said = shop("run", "shop.py", "--port", "0", code=1).stderr
+    assert "shop.py cannot be served" in said
+    assert "RuntimeError: no stock" in said
+    assert "src/pellucid" not in said
+
+
 def test_an_address_that_is_taken_is_said_at_once(shop: Shell) -> None:
     with shop.serving("dev", "shop.py") as served:
         port = served.address.rpartition(":")[2]

@@ -139,6 +139,12 @@ def test_log_lines_of_user_code_name_their_logger() -> None:
     assert PrettyFormatter(Settings(), stream).format(record).endswith(" warning shop: only 3 left")
 
 
+def test_an_error_of_ours_carries_the_requests_mark_and_no_control_characters() -> None:
+    record = logging.LogRecord("pellucid", logging.ERROR, __file__, 1, "GET %s failed", ("/\x1b[2J\nforged",), None)
+    record.request_id = "0123456789abcdef"
+    assert PrettyFormatter(Settings(), io.StringIO()).format(record).endswith(" error   GET /\\x1b[2J\\nforged failed #abcdef")
+
+
 @pytest.mark.parametrize(
     ("environ", "tty", "wanted"),
     [

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-__all__ = ["Facts", "duration_text", "request_line", "size_text", "style"]
+__all__ = ["Facts", "duration_text", "printable", "request_line", "size_text", "style"]
 
 BOLD, DIM = "1", "2"
 RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN, GREY = "31", "32", "33", "34", "35", "36", "90"
@@ -93,9 +93,14 @@ def size_text(size: int) -> str:
     return f"{number:.1f} {unit}" if number < 99.95 else f"{number:.0f} {unit}"
 
 
+def printable(text: str) -> str:
+    """A text that is safe for a terminal: no control character of a request reaches it."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _fit(target: str, room: int) -> str:
-    """A target cut to `room` columns, made safe for a terminal: no control character of a request reaches it."""
-    text = target if target.isprintable() else target.encode("unicode_escape").decode("ascii")
+    """A target cut to `room` columns."""
+    text = printable(target)
     return text if len(text) <= room else f"{text[: room - 1]}…"
 
 

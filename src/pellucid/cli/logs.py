@@ -21,12 +21,12 @@ import msgspec
 
 from pellucid.anatomy.recorder import is_quiet, spans_until
 from pellucid.anatomy.redact import redact_target
-from pellucid.cli.line import BOLD, GREY, RED, YELLOW, Facts, request_line, style
+from pellucid.cli.line import BOLD, GREY, RED, YELLOW, Facts, printable, request_line, style
 from pellucid.http.messages import Request, Response
 from pellucid.settings import Settings
 from pellucid.spans import Trace
 
-__all__ = ["ACCESS", "AccessLog", "JsonFormatter", "PrettyFormatter", "configure", "wants_colour"]
+__all__ = ["ACCESS", "AccessLog", "JsonFormatter", "PrettyFormatter", "configure", "readable_traceback", "wants_colour"]
 
 ACCESS = "pellucid.access"
 _FACTS = "pellucid_request"
@@ -121,8 +121,12 @@ class PrettyFormatter(logging.Formatter):
             return line.rstrip()
         colour = {logging.WARNING: YELLOW, logging.ERROR: RED, logging.CRITICAL: RED}.get(record.levelno, GREY)
         level = style(f"{record.levelname.lower():<7}", colour, self._colour)
-        name = "" if record.name.partition(".")[0] == "pellucid" else f"{style(record.name, GREY, self._colour)}: "
-        lines = [f"{style(clock, GREY, self._colour)} {level} {name}{record.getMessage()}"]
+        name, message = f"{style(record.name, GREY, self._colour)}: ", record.getMessage()
+        if record.name.partition(".")[0] == "pellucid":
+            name, message = "", printable(message)  # it may hold a part of a request
+        id = getattr(record, "request_id", None)
+        mark = f" {style(f'#{id[-6:]}', GREY, self._colour)}" if isinstance(id, str) and id else ""
+        lines = [f"{style(clock, GREY, self._colour)} {level} {name}{message}{mark}"]
         if record.exc_info and record.exc_info[1] is not None:
             lines.append(self.formatException(record.exc_info))
         return "\n".join(lines)

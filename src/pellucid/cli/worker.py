@@ -25,7 +25,7 @@ import msgspec
 from pellucid import __version__
 from pellucid.anatomy.recorder import Recorder
 from pellucid.cli.line import BOLD, GREEN, GREY, style
-from pellucid.cli.logs import AccessLog, configure, wants_colour
+from pellucid.cli.logs import AccessLog, configure, readable_traceback, wants_colour
 from pellucid.cli.project import Failed, Project, find_project, import_app
 from pellucid.errors import Problem
 from pellucid.http.messages import Observer, Request, Response
@@ -83,6 +83,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(HOPELESS)
+    except KeyboardInterrupt:  # while the app was imported
+        sys.exit(130)
 
 
 def work(project: Project, sockets: Sequence[socket.socket], on_ready: Callable[[App], None]) -> None:
@@ -94,6 +96,9 @@ def work(project: Project, sockets: Sequence[socket.socket], on_ready: Callable[
         run(_serve(app, project.settings, sockets, lambda: on_ready(app)))
     except (ListenError, Problem) as error:
         raise Failed(str(error)) from None
+    except Exception as error:
+        told = readable_traceback(error, colour=wants_colour(sys.stderr))
+        raise Failed(f"{short_path(str(project.file))} cannot be served\n{told}") from None
 
 
 def say_where(project: Project, app: App, sockets: Sequence[socket.socket], took: float) -> None:
@@ -185,10 +190,13 @@ def _observer(settings: Settings, recorder: Recorder | None) -> Observer | None:
     if recorder is None:
         return AccessLog(settings) if settings.access_log else None
     record, log = recorder.observe, AccessLog(settings)
+    slow = 0 if settings.access_log else int(settings.slow_request_ms * 1e6)
 
     def both(request: Request, response: Response, finished: int) -> None:
         record(request, response, finished)
-        log(request, response, finished)
+        # The log decides for itself, but most requests are not worth a second call.
+        if response.status >= 500 or request.trace is None or finished - request.trace.started >= slow:
+            log(request, response, finished)
 
     return both
 
