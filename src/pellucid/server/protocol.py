@@ -271,6 +271,9 @@ class HttpProtocol(asyncio.Protocol):
             self._reader.add(rest)
             self._enter(Event.WHOLE)
             if state is _BODY and self._head is not None:
+                if body.size > limits.stream_above:
+                    self._call(self._head, None)
+                    return
                 self._body = None
                 self._call(self._head, body.whole())
         elif state is _BODY and self._head is not None:

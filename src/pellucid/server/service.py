@@ -80,6 +80,7 @@ class Service:
         self.on_error = on_error
         self.encoder = Encoder(server_name)
         self.connections: set[Served] = set()
+        self.refused: set[Served] = set()
         self.stopping = False
         self.new_id = _ids().__next__
         self.timeouts = timeouts(self.limits)
@@ -99,23 +100,28 @@ class Service:
         self.encoder.refresh()
         # Connections that turn idle before the next pass take this deadline; the interval is added so that none is cut short.
         self.idle_deadline = at + self.limits.keepalive_timeout + self._interval
-        late = [connection for connection in self.connections if connection.deadline <= at or connection.blocked]
+        late = [one for group in (self.connections, self.refused) for one in group if one.deadline <= at or one.blocked]
         for connection in late:
             connection.check(at)
         self._timer = self.loop.call_later(self._interval, self.sweep)
 
     def add(self, connection: Served) -> bool:
-        """Count a new connection; False where there is no room for it."""
-        self.connections.add(connection)
-        return len(self.connections) <= self.limits.connections
+        """Take a new connection; False where there is no room, and it can only be told so."""
+        if len(self.connections) < self.limits.connections:
+            self.connections.add(connection)
+            return True
+        # Kept apart, so that those who are refused take no room from those who are not.
+        self.refused.add(connection)
+        return False
 
     def has_room_to_refuse(self) -> bool:
         """Whether a refused connection may be told so, or must just be cut."""
-        return len(self.connections) <= self.limits.connections + _ROOM_TO_REFUSE
+        return len(self.refused) <= _ROOM_TO_REFUSE
 
     def remove(self, connection: Served) -> None:
         """A connection is gone."""
         self.connections.discard(connection)
+        self.refused.discard(connection)
         if not self.connections and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 
@@ -155,7 +161,7 @@ class Service:
         for connection in tuple(self.connections):
             connection.give_up()
         await self._until_empty(_LAST_WORDS)
-        for connection in tuple(self.connections):
+        for connection in (*self.connections, *self.refused):
             connection.abort()
         if self._timer is not None:
             self._timer.cancel()
