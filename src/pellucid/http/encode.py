@@ -27,7 +27,7 @@ _OURS = frozenset(
         "upgrade", "x-request-id",
     }
 )  # fmt: skip
-_BODILESS = frozenset({204, 304, *range(100, 200)})
+_BODILESS = frozenset({204, 304})
 _NOTHING: tuple[tuple[str, str], ...] = ()
 
 

@@ -1,7 +1,7 @@
 """Bytes to requests: the request line, the header block, and the chunked body (RFC 9112).
 
-In: the bytes of one head, cut at its blank line by the caller, and a bound for each part. Out: `Head`, which says what the
-message is and how its body is framed; for a chunked body, its pieces. It never reads a socket and holds no connection.
+In: the request line and the header block of one head, cut apart by the caller, and a bound for each. Out: what the message is
+and how its body is framed; for a chunked body, its pieces. It never reads a socket and holds no connection.
 
 Requests are smuggled where two parsers read the same bytes differently. So there is one grammar, and it is strict: what
 RFC 9112 lets a server repair (bare LF, folded lines, blanks before a colon, repeated lengths) is refused, always with 400.
@@ -13,6 +13,10 @@ would refuse and HTTP does not: methods it has never heard of, which the handler
 What a header block means doesn't depend on the request line, once CONNECT is refused and the version is known to be 1.1.
 `Fields` is that meaning, and `parse_fields` is never shown the request line. A caller that has parsed a block may therefore
 keep its `Fields` for a later head whose block is byte for byte the same; only the request line is then read, as always.
+
+Most blocks differ from an earlier one in a line or two (If-None-Match, Cookie). Lines are independent of one another, but for
+those that frame the message; so lines that both readers have passed are remembered, and a block of known lines, none of which
+frames, is put together from them. A new line in such a block is read by the same grammar, one line at a time (`_put_together`).
 """
 
 from __future__ import annotations
@@ -43,7 +47,6 @@ __all__ = [
     "Line",
     "bad_line",
     "parse_fields",
-    "parse_head",
     "parse_line",
     "plain_target",
     "too_large",
@@ -96,17 +99,6 @@ class Head(msgspec.Struct, frozen=True):
     fields: Fields
 
 
-def parse_head(head: bytes, *, line_limit: int = 8192, count_limit: int = 100) -> Head:
-    """Read one head, from the method to the blank line.
-
-    Raises Problem: BAD_REQUEST, URI_TOO_LONG, HEADERS_TOO_LARGE, VERSION_NOT_SUPPORTED, NOT_IMPLEMENTED, EXPECTATION_FAILED.
-    """
-    end = head.find(b"\r\n") + 2
-    line = parse_line(head[:end], line_limit)
-    fields = parse_fields(line.version, head[end:], count_limit)
-    return Head(line, with_authority(line, fields))
-
-
 def plain_target(line: bytes, limit: int = 8192) -> str | None:
     """The target of the plainest request line (GET, origin form, HTTP/1.1, with its CRLF), else None.
 
@@ -122,7 +114,10 @@ def plain_target(line: bytes, limit: int = 8192) -> str | None:
 
 
 def parse_line(line: bytes, limit: int = 8192) -> Line:
-    """Read a request line with its CRLF (RFC 9112, section 3)."""
+    """Read a request line with its CRLF (RFC 9112, section 3).
+
+    Raises Problem: BAD_REQUEST, URI_TOO_LONG, VERSION_NOT_SUPPORTED, NOT_IMPLEMENTED.
+    """
     if len(line) > limit + 2:
         raise Problem(URI_TOO_LONG, f"The request line has {len(line) - 2} bytes", hint=f"At most {limit} are accepted")
     found = _LINE(line.decode("latin-1"))
@@ -158,6 +153,48 @@ def _absolute(method: str, target: str, version: str) -> Line:
     return Line(method, rest, version, authority)
 
 
+_FIELD = re.compile(rb"(" + _TOKEN + rb"++):[\t ]*+([\t -~\x80-\xff]*+)").fullmatch
+_FRAMES = _FRAMING | {b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
+"""Fields that decide about more than themselves: a block that has one of them goes the long way, a valid Host excepted."""
+_MOST_LINES = 4096
+_LONGEST_LINE = 1024
+
+_KnownLine = tuple[tuple[bytes, bytes], str, str]
+_known_lines: dict[bytes, _KnownLine] = {}
+"""Lines that both readers have passed: name and value as bytes, and as text. Strangers choose them, so there is an end to it."""
+
+
+def _remember(block: bytes, pairs: list[tuple[bytes, bytes]]) -> None:
+    """Keep the lines of a block that was read the long way; `pairs` are what its lines say, in order."""
+    if len(_known_lines) >= _MOST_LINES:
+        _known_lines.clear()
+    for line, pair in zip(block[:-4].split(b"\r\n"), pairs, strict=True):
+        name, value = pair
+        harmless = name not in _FRAMES or name == b"host" or (name == b"connection" and value.lower() == b"keep-alive")
+        if harmless and len(line) <= _LONGEST_LINE:
+            _known_lines[line] = (pair, name.decode("latin-1"), value.decode("latin-1"))
+
+
+def _put_together(block: bytes) -> Fields | None:
+    """What a block of HTTP/1.1 means, if its lines are known or plain and one of them is Host; else None, and it's read the long way."""
+    get = _known_lines.get
+    pairs: list[tuple[bytes, bytes]] = []
+    by_name: dict[str, str] = {}
+    lines = block[:-4].split(b"\r\n")
+    for line in lines:
+        known = get(line)
+        if known is None:
+            found = _FIELD(line)
+            if found is None or (name := found[1].lower()) in _FRAMES:
+                return None
+            value = found[2].rstrip(b" \t")
+            known = ((name, value), name.decode("latin-1"), value.decode("latin-1"))
+        pairs.append(known[0])
+        by_name[known[1]] = known[2]
+    # A field that comes twice has to be joined, and two Hosts have to be refused: both is left to the long way.
+    return Fields(Headers.of(pairs, by_name)) if len(by_name) == len(lines) and "host" in by_name else None
+
+
 class _Collector:
     """What llhttp calls back with: fields in order, names made lower case, values without the blanks round them."""
 
@@ -175,9 +212,14 @@ class _Collector:
 
 
 def parse_fields(version: str, block: bytes, count_limit: int = 100) -> Fields:
-    """Read a header block with its blank line, and settle how the body is framed (RFC 9112, section 6)."""
+    """Read a header block with its blank line, and settle how the body is framed (RFC 9112, section 6).
+
+    Raises Problem: BAD_REQUEST, HEADERS_TOO_LARGE, EXPECTATION_FAILED.
+    """
     if block.count(b"\n") - 1 > count_limit:
         raise Problem(HEADERS_TOO_LARGE, f"There are more than {count_limit} header fields")
+    if version == "1.1" and (fields := _put_together(block)) is not None:
+        return fields
     if _BLOCK(block) is None:
         raise _bad_block(block)
     collector = _Collector()
@@ -190,7 +232,9 @@ def parse_fields(version: str, block: bytes, count_limit: int = 100) -> Fields:
         raise _bad(f"The header section is not valid: {error}") from None
     if not collector.whole:
         raise _bad("The header section is not valid")
-    return _settle(version, collector.pairs)
+    fields = _settle(version, collector.pairs)
+    _remember(block, collector.pairs)
+    return fields
 
 
 def _settle(version: str, pairs: list[tuple[bytes, bytes]]) -> Fields:

@@ -58,7 +58,7 @@ class HeadReader:
         self.block = ()
 
     def take(self) -> Head | None:
-        """Cut off the next head, or None where it isn't whole yet. Raises Problem (see `parse_head`)."""
+        """Cut off the next head, or None where it isn't whole yet. Raises Problem (see `http/parse.py`)."""
         line = self._line or self._take_line()
         if line is None:
             return None
