@@ -15,6 +15,7 @@ import msgspec
 from pellucid.errors import BAD_PREFERENCE, NOT_ACCEPTABLE, RANGE_NOT_SATISFIABLE, Problem, near
 from pellucid.http.headers import Headers
 from pellucid.http.negotiate import best_type, preferences
+from pellucid.resource.bounded import Bounded
 
 __all__ = ["ALWAYS", "JSON_TYPE", "OBJECT_TYPE", "Asked", "Form", "Return", "asked_of"]
 
@@ -70,19 +71,17 @@ _KNOWN: Final[dict[str, frozenset[str] | None]] = {
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """The wishes of one request, as far as its headers tell. `plain` says that there are none beyond the default."""
+    """The wishes of one request, as far as its headers tell."""
 
     form: Form = Form.JSON
     head: bytes = _HEADS[Form.JSON]
     """The header lines that answers of this form begin with."""
-    plain: bool = True
     conditional: bool = False
     count: bool = False
     returns: Return = Return.DEFAULT
     resolution: str | None = None
     rollback: bool = False
     max_affected: int | None = None
-    idempotency: str | None = None
     first: int | None = None
     """`Range: 10-19` as PostgREST reads it: the first row and the number of rows."""
     rows: int | None = None
@@ -96,11 +95,25 @@ def asked_of(headers: Headers) -> Asked:
     """
     known = headers.facts.get(_FACT)
     if known is None:
-        known = headers.facts[_FACT] = _ask(headers)
+        known = headers.facts[_FACT] = _asked(headers)
     return known  # type: ignore[return-value]
 
 
-def _ask(headers: Headers) -> Asked:
+_wishes: Bounded[tuple[object, ...], Asked] = Bounded(256)
+"""What the same wishes in other header blocks came to: conditions vary from request to request, these hardly do."""
+
+
+def _asked(headers: Headers) -> Asked:
+    get = headers.get
+    conditional = "if-none-match" in headers or "if-match" in headers or "if-unmodified-since" in headers
+    key = (get("accept"), get("prefer"), get("range"), conditional)
+    known = _wishes.get(key)
+    if known is None:
+        known = _wishes[key] = _ask(headers, conditional)
+    return known
+
+
+def _ask(headers: Headers, conditional: bool) -> Asked:
     chosen = best_type(headers, _OFFERS)
     if chosen is None:
         raise Problem(
@@ -110,20 +123,16 @@ def _ask(headers: Headers) -> Asked:
     applied = _check(wishes)
     first, rows = _range(headers)
     most = wishes.get("max-affected", "")
-    idempotency = headers.get("idempotency-key")
-    conditional = any(name in headers for name in ("if-match", "if-none-match", "if-unmodified-since"))
     form = Form(chosen)
     return Asked(
         form=form,
         head=_HEADS[form],
-        plain=form is Form.JSON and not applied and first is None and not conditional and idempotency is None,
         conditional=conditional,
         count="count" in applied,
         returns=Return(wishes["return"]) if "return" in applied else Return.DEFAULT,
         resolution=wishes["resolution"] if "resolution" in applied else None,
         rollback=applied.get("tx") == "rollback",
         max_affected=int(most) if "max-affected" in applied else None,
-        idempotency=idempotency,
         first=first,
         rows=rows,
         applied=", ".join(f"{name}={value}" for name, value in applied.items()),

@@ -218,8 +218,9 @@ class Changes:
             trace.mark("query")
         if self._hooked.wanted(action):
             return answer(await self._hooked.run(action, request, actor, script, rollback=asked.rollback, **hooked))
-        if asked.idempotency is not None and action in ("create", "update"):
-            once = self._once.once(request, body, asked.idempotency, script, answer)
+        repeatable = request.headers.get("idempotency-key")
+        if repeatable is not None and action in ("create", "update"):
+            once = self._once.once(request, body, repeatable, script, answer)
             return await self._database.write(once, trace, rollback=asked.rollback)
         response = answer(await self._database.write(script, trace, rollback=asked.rollback))
         if trace is not None:

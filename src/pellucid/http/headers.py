@@ -31,6 +31,15 @@ class Headers:
         self._by_name = by_name
         self.facts: dict[object, object] = {}
 
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[bytes, bytes]], by_name: dict[str, str]) -> Headers:
+        """The same from what is decoded already: `by_name` holds each name once, in lower case."""
+        made = cls.__new__(cls)
+        made.pairs = tuple(pairs)
+        made._by_name = by_name
+        made.facts = {}
+        return made
+
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of a field by lower-case name; repeated fields are joined by commas."""
         return self._by_name.get(name, default)

@@ -233,7 +233,8 @@ def parse_fields(version: str, block: bytes, count_limit: int = 100) -> Fields:
     if not collector.whole:
         raise _bad("The header section is not valid")
     fields = _settle(version, collector.pairs)
-    _remember(block, collector.pairs)
+    if collector.pairs:
+        _remember(block, collector.pairs)
     return fields
 
 
