@@ -49,7 +49,7 @@ class Encoder:
     def __init__(self, server_name: str = "pellucid") -> None:
         self._server = server_name
         self._second = -1
-        self._first: dict[int, str] = {}
+        self._first: dict[int, bytes] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -62,32 +62,38 @@ class Encoder:
     def whole(self, response: Response, body: bytes, id: str, trace_id: str, connection: str, head_only: bool = False) -> bytes:
         """A whole response in one piece. `connection` is a header line with its CRLF, or nothing; `head_only` answers HEAD."""
         status = response.status
-        first = self._first.get(status) or self._lines(status)
-        more = _lines_of(response.headers) if response.headers else ""
-        head = f"{first}x-request-id: {id}\r\ntraceresponse: 00-{trace_id}-{id[16:]}-01\r\n{connection}{more}"
-        if status in _BODILESS:
-            return b"".join((head.encode("latin-1"), response.fixed, b"\r\n"))
-        if head_only:
+        if head_only or status in _BODILESS:
             length = len(body) if response.length is None else response.length
-            return b"".join((f"{head}content-length: {length}\r\n".encode("latin-1"), response.fixed, b"\r\n"))
-        return b"".join((f"{head}content-length: {len(body)}\r\n".encode("latin-1"), response.fixed, b"\r\n", body))
+            framing = "" if status in _BODILESS else f"content-length: {length}\r\n"
+            return self.head(response, id, trace_id, connection, framing)
+        first = self._first.get(status) or self._lines(status)
+        if response.headers:
+            connection += _lines_of(response.headers)
+        raw = id.encode()
+        trace = raw if trace_id is id else trace_id.encode()
+        more = connection.encode("latin-1") if connection else b""
+        # fmt: off
+        return b"%b%b\r\ntraceresponse: 00-%b-%b-01\r\n%bcontent-length: %d\r\n%b\r\n%b" % (
+            first, raw, trace, raw[16:], more, len(body), response.fixed, body
+        )
+        # fmt: on
 
     def head(self, response: Response, id: str, trace_id: str, connection: str, framing: str) -> bytes:
         """The head of a streamed response. `framing` is the Content-Length or Transfer-Encoding line, or nothing."""
         status = response.status
         first = self._first.get(status) or self._lines(status)
         more = _lines_of(response.headers)
-        text = f"{first}x-request-id: {id}\r\ntraceresponse: 00-{trace_id}-{id[16:]}-01\r\n{connection}{framing}{more}"
-        return b"".join((text.encode("latin-1"), response.fixed, b"\r\n"))
+        text = f"{id}\r\ntraceresponse: 00-{trace_id}-{id[16:]}-01\r\n{connection}{framing}{more}"
+        return b"".join((first, text.encode("latin-1"), response.fixed, b"\r\n"))
 
-    def _lines(self, status: int) -> str:
-        """The status line, Date and Server; the status is checked here, since each passes here once a second."""
+    def _lines(self, status: int) -> bytes:
+        """The status line, Date, Server and the name of the request id; here each status is checked, once a second."""
         if not isinstance(status, int) or not 200 <= status <= 999:
             raise ValueError(f"a response's status is a number from 200 to 999, not {status!r}")
         date = formatdate(self._second, usegmt=True)
-        lines = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\ndate: {date}\r\nserver: {self._server}\r\n"
-        self._first[status] = lines
-        return lines
+        lines = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\ndate: {date}\r\nserver: {self._server}\r\nx-request-id: "
+        self._first[status] = first = lines.encode("latin-1")
+        return first
 
 
 def _lines_of(headers: Sequence[tuple[str, str]]) -> str:

@@ -54,7 +54,6 @@ class Request:
         method: str,
         target: str,
         headers: Headers,
-        *,
         body: bytes | None = b"",
         stream: BodyStream | None = None,
         version: str = "1.1",

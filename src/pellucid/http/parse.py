@@ -48,7 +48,7 @@ __all__ = [
     "bad_line",
     "parse_fields",
     "parse_line",
-    "plain_target",
+    "plain_line",
     "too_large",
     "with_authority",
 ]
@@ -59,6 +59,8 @@ _LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([!-~]+) HTTP/([0-9]\.[
 _BLOCK = re.compile(rb"(?:" + _TOKEN + rb"++:[\t -~\x80-\xff]*+\r\n)*+\r\n").fullmatch
 _NAME = re.compile(_TOKEN + rb"+").fullmatch
 _VALUE = re.compile(rb"[\t -~\x80-\xff]*").fullmatch
+plain_line = re.compile(rb"GET (/[!\"$-~]*) HTTP/1\.1\r\n").fullmatch
+"""The plainest request lines, in one look: a part of what `parse_line` accepts, read alike. It leaves the length to the caller."""
 _ABSOLUTE = re.compile(r"[hH][tT][tT][pP][sS]?://([^/?#]*)([/?][!-~]*)?").fullmatch
 # RFC 9110, section 7.2: uri-host [":" port]; a registered name, an IPv4 address, or an IP literal in brackets.
 _HOST = re.compile(
@@ -97,20 +99,6 @@ class Head(msgspec.Struct, frozen=True):
 
     line: Line
     fields: Fields
-
-
-def plain_target(line: bytes, limit: int = 8192) -> str | None:
-    """The target of the plainest request line (GET, origin form, HTTP/1.1, with its CRLF), else None.
-
-    It accepts a part of what `parse_line` accepts, and reads it alike; whatever else it leaves to that.
-    """
-    if line[:5] != b"GET /" or line[-11:] != b" HTTP/1.1\r\n" or len(line) > limit:
-        return None
-    target = line[4:-11].decode("latin-1")
-    # For ASCII, "printable" is exactly the visible characters and the blank: no control characters, no CR, no LF.
-    if target.isascii() and target.isprintable() and " " not in target and "#" not in target:
-        return target
-    return None
 
 
 def parse_line(line: bytes, limit: int = 8192) -> Line:
@@ -176,7 +164,7 @@ def _remember(block: bytes, pairs: list[tuple[bytes, bytes]]) -> None:
 
 
 def _put_together(block: bytes) -> Fields | None:
-    """What a block of HTTP/1.1 means, if its lines are known or plain and one of them is Host; else None, and it's read the long way."""
+    """What a block of HTTP/1.1 means, if its lines are known or plain and one is Host; else None: it goes the long way."""
     get = _known_lines.get
     pairs: list[tuple[bytes, bytes]] = []
     by_name: dict[str, str] = {}
