@@ -53,23 +53,20 @@ class Span(msgspec.Struct, frozen=True):
     detail: object = None
 
 
-class Trace:
+class Trace(msgspec.Struct, eq=False):
     """The instants of one request, in order. A station that ends calls `mark`; one that encloses others calls `begin`
     and `end`.
 
     `started` is the first instant in nanoseconds; `marks` holds flat tuples (name, instant, detail, depth), made into
-    spans by `spans()`. One thread at a time appends.
+    spans by `spans()`. One thread at a time appends. (A Struct, since one is made per request in half the time.)
     """
 
-    __slots__ = ("_depth", "_open", "id", "marks", "parent", "started")
-
-    def __init__(self, id: str, started: int, parent: str | None = None) -> None:
-        self.id = id
-        self.parent = parent
-        self.started = started
-        self.marks: list[tuple[str, int, object, int]] = []
-        self._open: list[tuple[str, int, object]] = []
-        self._depth = 0
+    id: str
+    started: int
+    parent: str | None = None
+    marks: list[tuple[str, int, object, int]] = []
+    _open: list[tuple[str, int, object]] = []
+    _depth: int = 0
 
     def mark(self, name: str, detail: object = None) -> None:
         """The station `name` ends now; it began where the one before it ended."""

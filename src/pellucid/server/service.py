@@ -44,7 +44,7 @@ class Served(Protocol):
 
 def problem_response(problem: Problem, trace_id: str) -> Response:
     """A problem that the server itself answers (RFC 9457)."""
-    return Response(problem.status, problem.as_json(trace_id), headers=problem.headers, fixed=_PROBLEM_JSON)
+    return Response(problem.status, problem.as_json(trace_id), headers=list(problem.headers), fixed=_PROBLEM_JSON)
 
 
 def log_error(request: Request, error: BaseException) -> None:
