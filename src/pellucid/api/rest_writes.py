@@ -263,8 +263,10 @@ class Changes:
         return Response(status, body, fixed=asked.head + head)
 
     def _key_text(self, key: Value) -> str:
-        assert not isinstance(key, bytes)
-        return quote(str(key), safe="")
+        if isinstance(key, int):
+            return str(key)
+        assert isinstance(key, str)
+        return quote(key, safe="")
 
     def _applied(self, asked: Asked) -> bytes:
         return f"preference-applied: {asked.applied}\r\n".encode("latin-1") if asked.applied else b""

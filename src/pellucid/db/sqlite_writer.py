@@ -183,21 +183,30 @@ class Writer:
         self._post(self._settle_admitted, group)
 
     def _attempt(self, job: Job) -> None:
-        """Run one script in a savepoint; what it raises becomes `job.error` and takes back only its own
-        changes.
+        """Run one script; what it raises becomes `job.error` and takes back only its own changes: by a
+        savepoint, or by the failed statement itself where that is the script's sole command.
         """
         run = self._cursor.execute
         if job.trace is not None:
             job.trace.mark("wait")
         try:
-            run("SAVEPOINT script")
+            first = self._begin_script(job)
+            if first is None:
+                return
+            in_savepoint = job.rollback or not first.sole
+            if in_savepoint:
+                run("SAVEPOINT script")
             try:
-                job.outcome = self._drive(job.script, job.trace)
+                job.outcome = self._drive(job.script, first, job.trace)
                 if self._db.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:
                     raise dangling_reference(self._db, self._limit)
             except BaseException as error:
                 job.error = error
-            if self._db.in_transaction:
+            if not in_savepoint:
+                # Nothing of ours defers a foreign key; where another tool's table does, the whole group goes.
+                if self._db.in_transaction and self._db.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:
+                    self._take_back()
+            elif self._db.in_transaction:
                 if job.rollback or job.error is not None:
                     run("ROLLBACK TO script")
                 run("RELEASE script")
@@ -207,12 +216,21 @@ class Writer:
         finally:
             self._until = float("inf")
 
-    def _drive(self, script: Script[T], trace: Trace | None) -> T:
-        """Feed a script its rows until it returns. A failed command is raised inside it, so it may catch that
-        and go on.
+    def _begin_script(self, job: Job) -> Command | None:
+        """A script's first command; None where it has none, and is settled already."""
+        try:
+            return next(job.script)
+        except StopIteration as stop:
+            job.outcome = stop.value
+        except BaseException as error:
+            job.error = error
+        return None
+
+    def _drive(self, script: Script[T], command: Command, trace: Trace | None) -> T:
+        """Feed a script its rows, from its first command on, until it returns. A failed command is raised
+        inside it, so it may catch that and go on.
         """
         try:
-            command = next(script)
             while True:
                 try:
                     rows = self._perform(command)

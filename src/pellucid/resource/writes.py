@@ -88,11 +88,12 @@ class Writes:
         """Insert rows, or merge them into those that are there. `many` says that problems name the item's position."""
         plain = msgspec.structs.replace(shape, embeds=()) if shape.embeds else shape
         written = Written([], [], 0)
+        sole = len(rows) == 1 and not shape.embeds
         for position, (values, guarded) in enumerate(rows):
             write, bind = self._insert(plain, actor, guarded, resolution, on_conflict)
             written.codec = write.codec
             try:
-                back = yield Command(write.text, bind(values, actor.id))
+                back = yield Command(write.text, bind(values, actor.id), None, sole)
             except Problem as problem:
                 raise self._located(problem, f"$[{position}]" if many else "$") from problem.__cause__
             if not back:

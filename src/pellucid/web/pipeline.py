@@ -48,7 +48,7 @@ def problem_response(problem: Problem, request: Request) -> Response:
     headers = problem.headers
     if problem.status == 401 and not any(name.lower() == "www-authenticate" for name, _ in headers):
         headers = (*headers, ("www-authenticate", 'Bearer realm="pellucid"'))  # RFC 9110, section 15.5.2: a 401 must name a way
-    return Response(problem.status, problem.as_json(request.id), headers=headers, fixed=PROBLEM)
+    return Response(problem.status, problem.as_json(request.id), headers=list(headers), fixed=PROBLEM)
 
 
 def compose(router: Finder, steps: Sequence[Step], finish: Finish, log_error: ErrorLog) -> Handler:
@@ -74,16 +74,19 @@ def compose(router: Finder, steps: Sequence[Step], finish: Finish, log_error: Er
             return failed(request, error)
 
     def routed(request: Request) -> Response | Awaitable[Response]:
+        endpoint, values = resolve(request) if "%" in request.target else find(request.method, request.path)
+        if request.trace is not None:
+            request.trace.mark("route")
+        return endpoint(request, values)
+
+    def guarded(request: Request) -> Response | Awaitable[Response]:
         try:
-            endpoint, values = resolve(request) if "%" in request.target else find(request.method, request.path)
-            if request.trace is not None:
-                request.trace.mark("route")
-            answer = endpoint(request, values)
+            answer = routed(request)
         except Exception as error:
             return failed(request, error)
         return answer if isinstance(answer, Response) else settled(request, answer)
 
-    inner: Handler = routed
+    inner: Handler = guarded if steps else routed
     for step in reversed(steps):
         inner = _around(step, inner)
 
