@@ -138,7 +138,7 @@ def test_dev_shows_what_happened_inside(tmp_path: Path) -> None:
         assert [row["method"] for row in recent] == ["GET", "POST"]
         one = asker.get(f"/_pellucid/requests/{recent[0]['id']}").json
         names = [span["name"] for span in one["spans"]]
-        assert names == ["route", "lookup", "sql", "encode"]
+        assert names == ["route", "lookup", "sql", "encode", "write"]
         sql = next(span for span in one["spans"] if span["name"] == "sql")
         assert "SELECT" in json.dumps(sql)
         assert "SCAN" in json.dumps(sql)
