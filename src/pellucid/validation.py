@@ -59,7 +59,8 @@ _Hook = Callable[[type, object], object]
 
 def malformed(error: Exception) -> Problem:
     """The problem for a body that is no JSON at all."""
-    return Problem(MALFORMED_BODY, f"the body is not JSON: {error}", hint="send one JSON value in UTF-8")
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+    return Problem(MALFORMED_BODY, f"the body is not JSON: {reason}", hint="send one JSON value in UTF-8")
 
 
 def explain(

@@ -18,7 +18,7 @@ from pellucid.errors import INVALID_BODY, MALFORMED_BODY, UNKNOWN_FIELD, UNSUPPO
 from pellucid.http.forms import read_form
 from pellucid.http.messages import Request
 from pellucid.http.negotiate import content_type
-from pellucid.resource.intake import Intake, New
+from pellucid.resource.intake import UNREADABLE, Intake, New
 from pellucid.schema.rules import Actor
 from pellucid.validation import malformed
 
@@ -30,6 +30,9 @@ CSV: Final = "text/csv"
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 _MOST_ROWS: Final = 100_000
+# The values stay as they were sent, so that no number passes through a float.
+_decode_single: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_several: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 _FACT: Final = "media"
 
 
@@ -100,17 +103,19 @@ def _chosen(body: bytes, intake: Intake, actor: Actor, columns: Collection[str])
     unknown = sorted(set(columns) - set(intake.columns))
     if unknown:
         raise Problem(UNKNOWN_FIELD, f"columns: there is no field {unknown[0]!r}", hint=near(unknown[0], intake.columns))
+    listed = body.lstrip()[:1] == b"["
+    take = intake.many if listed else intake.one
     try:
-        given = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        given = _decode_several(body) if listed else [_decode_single(body)]
+    except msgspec.ValidationError:
+        given = []  # Not objects at all: the intake says where.
+    except UNREADABLE as error:
         raise malformed(error) from None
-    listed = isinstance(given, list)
-    items = [
-        {name: value for name, value in item.items() if name in columns} if isinstance(item, dict) else item
-        for item in (given if listed else [given])
-    ]
-    chosen = msgspec.json.encode(items if listed else items[0])
-    return (intake.many(chosen, actor), True) if listed else ([intake.one(chosen, actor)], False)
+    if given:
+        chosen = [{name: value for name, value in item.items() if name in columns} for item in given]
+        body = msgspec.json.encode(chosen if listed else chosen[0])
+    taken = take(body, actor)
+    return (taken, True) if isinstance(taken, list) else ([taken], False)
 
 
 async def _form(request: Request) -> dict[str, object]:

@@ -9,24 +9,29 @@ part by part, to name all mistakes at once: msgspec stops at the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import InvalidOperation
 from typing import Annotated, Any, Final, cast
 
 import msgspec
 
 from pellucid.db.database import Value
-from pellucid.errors import BAD_FILTER_VALUE, INVALID_BODY, MALFORMED_BODY, FieldError, Problem, near, shorten
+from pellucid.errors import BAD_FILTER_VALUE, INVALID_BODY, FieldError, Problem, near, shorten
 from pellucid.schema.model import make_uuid7
 from pellucid.schema.rules import NOBODY, Actor
 from pellucid.schema.spec import Default, FieldSpec, Kind, ModelSpec
 from pellucid.schema.types import parse_text, to_storage
-from pellucid.validation import explain
+from pellucid.validation import explain, malformed
 
-__all__ = ["Intake", "New"]
+__all__ = ["UNREADABLE", "Intake", "New"]
 
 UNSET: Final = msgspec.UNSET
 INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, or nested more deeply than anybody means."""
+_MOST_ERRORS: Final = 100
 
 # What msgspec checks while it decodes; every other check runs afterwards (`Intake._checks`).
 _NATIVE: dict[Kind, frozenset[str]] = {
@@ -92,6 +97,7 @@ class Intake:
             (field, check) for field in self.writable for check in field.checks if check.name not in _NATIVE.get(field.kind, ())
         )
         self._key = parse_text(model.key)
+        self._floats = tuple(field.name for field in self.writable if field.kind is Kind.FLOAT)
         self._guarded = tuple(field.name for field in self.writable if field.write is not None)
         self._storers = {field.name: _storer(field) for field in self.writable}
         self._stamps = tuple((field.name, _absent(field)) for field in self.fields if field.stamp == "updated")
@@ -112,7 +118,7 @@ class Intake:
         """A JSON object to a new row. Raises MALFORMED_BODY or INVALID_BODY."""
         try:
             item = self._decode_one(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise self._refused(self.create_type, body, error) from None
         return self._new(item, actor)
 
@@ -120,7 +126,7 @@ class Intake:
         """A JSON object to a whole row whose key stands elsewhere."""
         try:
             item = self._decode_put(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise self._refused(self.put_type, body, error) from None
         return self._new(item, actor)
 
@@ -128,15 +134,15 @@ class Intake:
         """A JSON array of objects to new rows; problems carry the item's position."""
         try:
             items = self._decode_many(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise self._refused(list[self.create_type], body, error) from None  # type: ignore[name-defined]
-        return self._all([(item, f"$[{at}]") for at, item in enumerate(items)], actor)
+        return self._all(items, actor)
 
     def patch(self, body: bytes) -> dict[str, Value]:
         """A JSON object to the columns it changes; fields that are absent stay as they are."""
         try:
             item = self._decode_patch(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise self._refused(self.patch_type, body, error) from None
         return self._changes(item)
 
@@ -155,6 +161,7 @@ class Intake:
             item = msgspec.convert(given, self.create_type, strict=strict)
         except msgspec.ValidationError:
             raise Problem(INVALID_BODY, errors=explain(self.create_type, dict(given), strict=strict)) from None
+        self._finite(item)
         return self._new(item, actor)
 
     def convert_all(self, given: Mapping[str, object], actor: Actor) -> Sequence[Value]:
@@ -175,9 +182,19 @@ class Intake:
             raise Problem(INVALID_BODY, errors=explain(self.patch_type, dict(given), strict=strict)) from None
         return self._changes(item)
 
+    def _finite(self, item: Any) -> None:
+        """Refuse what a float may be outside of JSON only: SQLite would make null of it."""
+        errors = [
+            FieldError(f"$.{name}", "wrong-value", "a number must be finite: JSON has no NaN and no infinity")
+            for name in self._floats
+            if isinstance(value := getattr(item, name), float) and not math.isfinite(value)
+        ]
+        if errors:
+            raise Problem(INVALID_BODY, errors=errors)
+
     def texts(self, header: Sequence[str]) -> Callable[[Sequence[str], Actor], New]:
-        """A reader of rows of text (CSV) under this header: an empty cell is null or the default. Raises UNKNOWN fields
-        at once, here.
+        """A reader of rows of text (CSV) under this header: an empty cell is null or the default, and the empty text
+        where a text is required. Raises UNKNOWN fields at once, here.
 
         The reader raises INVALID_BODY with every bad cell of its row.
         """
@@ -190,7 +207,7 @@ class Intake:
             ]
             raise Problem(INVALID_BODY, "the header names columns that do not exist", errors=errors)
         fields = [self.fields[self._position[name]] for name in header]
-        readers = [(field.name, _cell_reader(field)) for field in fields]
+        readers = [(field.name, _cell_reader(field), _holds_empty(field)) for field in fields]
 
         def read(cells: Sequence[str], actor: Actor) -> New:
             if len(cells) != len(readers):
@@ -199,12 +216,12 @@ class Intake:
                 )
             given: dict[str, object] = {}
             errors: list[FieldError] = []
-            for (name, reader), cell in zip(readers, cells, strict=True):
-                if cell == "":
+            for (name, reader, holds_empty), cell in zip(readers, cells, strict=True):
+                if cell == "" and not holds_empty:
                     continue
                 try:
                     given[name] = reader(cell)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     errors.append(FieldError(f"$.{name}", "wrong-type", f"{shorten(cell)}: {error}"))
             try:
                 item = msgspec.convert(given, self.create_type, str_keys=True)
@@ -232,15 +249,36 @@ class Intake:
         if not self._fixes:
             return given, guarded
         values = list(given)
-        for at, fix in self._fixes:
-            values[at] = fix(values[at], actor)
+        try:
+            for at, fix in self._fixes:
+                values[at] = fix(values[at], actor)
+        except Problem:
+            raise self._unfit(given, actor, where) from None
         return values, guarded
 
-    def _all(self, items: Sequence[tuple[Any, str]], actor: Actor) -> list[New]:
-        errors = [error for item, where in items for error in self._broken(item, where)] if self._checks else []
+    def _unfit(self, given: Sequence[Any], actor: Actor, where: str) -> Problem:
+        """Every value that has no place in its column, once one was found."""
+        errors: list[FieldError] = []
+        for at, fix in self._fixes:
+            try:
+                fix(given[at], actor)
+            except Problem as problem:
+                errors += _moved(problem.errors, where)
+        return Problem(INVALID_BODY, errors=errors)
+
+    def _all(self, items: Sequence[Any], actor: Actor) -> list[New]:
+        rows: list[New] = []
+        errors: list[FieldError] = []
+        for at, item in enumerate(items):
+            try:
+                rows.append(self._new(item, actor, f"$[{at}]"))
+            except Problem as problem:
+                errors += problem.errors
+                if len(errors) >= _MOST_ERRORS:
+                    break
         if errors:
             raise Problem(INVALID_BODY, errors=errors)
-        return [self._new(item, actor) for item, _ in items]
+        return rows
 
     def _broken(self, item: Any, where: str) -> list[FieldError]:
         errors: list[FieldError] = []
@@ -248,7 +286,11 @@ class Intake:
             value = getattr(item, field.name)
             if value is UNSET or value is None:
                 continue
-            if not _holds(check.name, check.bound, value):
+            try:
+                holds = _holds(check.name, check.bound, value)
+            except InvalidOperation:
+                continue  # a Decimal that cannot be compared (NaN) cannot be stored either, and is told so there
+            if not holds:
                 errors.append(FieldError(f"{where}.{field.name}", check.name.replace("_", "-"), check.message))
         return errors
 
@@ -258,10 +300,16 @@ class Intake:
             if errors:
                 raise Problem(INVALID_BODY, errors=errors)
         changes: dict[str, Value] = {}
+        unfit: list[FieldError] = []
         for field in self.writable:
             value = getattr(item, field.name)
             if value is not UNSET:
-                changes[field.name] = self._storers[field.name](value)
+                try:
+                    changes[field.name] = self._storers[field.name](value)
+                except Problem as problem:
+                    unfit += problem.errors
+        if unfit:
+            raise Problem(INVALID_BODY, errors=unfit)
         if changes:
             for name, stamp in self._stamps:
                 changes[name] = stamp(NOBODY)
@@ -269,11 +317,19 @@ class Intake:
 
     def _refused(self, kind: Any, body: bytes, error: Exception) -> Problem:
         if not isinstance(error, msgspec.ValidationError):
-            return Problem(
-                MALFORMED_BODY, f"the body is not valid JSON: {error}", hint="send one JSON object, or an array of objects"
-            )
+            return malformed(error)
         errors = explain(kind, body)
         return Problem(INVALID_BODY, f"{len(errors)} field{'s are' if len(errors) != 1 else ' is'} not valid", errors=errors)
+
+
+def _holds_empty(field: FieldSpec) -> bool:
+    """Whether an empty cell can only mean the empty text: one that must be there, and is not what names the row."""
+    return field.kind in (Kind.STR, Kind.BYTES) and field.default is Default.REQUIRED and not field.nullable and not field.key
+
+
+def _moved(errors: Iterable[FieldError], where: str) -> list[FieldError]:
+    """Errors of one item, said of its place in the body."""
+    return [FieldError(f"{where}{error.path[1:]}", error.code, error.message) for error in errors]
 
 
 def _cell_reader(field: FieldSpec) -> Callable[[str], object]:
@@ -288,6 +344,8 @@ def _cell_reader(field: FieldSpec) -> Callable[[str], object]:
     if kind is Kind.BOOL:
         read = parse_text(field)
         return lambda cell: bool(read(cell))
+    if kind is Kind.FLOAT:
+        return parse_text(field)
     return lambda cell: msgspec.convert(cell, cast("Any", field.python_type), strict=False)
 
 

@@ -53,6 +53,9 @@ Stored = int | float | str | bytes | None
 """What a statement binds and a row holds."""
 
 _LARGEST = 2**63 - 1
+_DEEPEST = 500
+"""Levels of stored JSON. SQLite reads 1000, embeds add some, and Python's own limit counts every caller."""
+_BRACKET = re.compile(r'[][{}]|"(?:[^"\\]|\\.)*"')
 _MICROSECOND = timedelta(microseconds=1)
 _EXACT = Context(prec=60)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
@@ -236,7 +239,9 @@ def _time_text(field: FieldSpec, text: str) -> Stored:
 def _duration_in(_: FieldSpec, value: object) -> Stored:
     if not isinstance(value, timedelta):
         raise _wrong("a duration", value)
-    return value // _MICROSECOND
+    if not -_LARGEST - 1 <= (stored := value // _MICROSECOND) <= _LARGEST:
+        raise ValueError("a duration must fit in 64 bits of microseconds: 292,000 years")
+    return stored
 
 
 def _duration_out(_: FieldSpec, value: Stored) -> object:
@@ -305,9 +310,24 @@ def _choices(field: FieldSpec) -> str:
 
 def _json_in(_: FieldSpec, value: object) -> Stored:
     try:
-        return msgspec.json.encode(value).decode()
-    except (TypeError, ValueError, RecursionError) as error:
+        text = msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"this cannot be written as JSON: {error}") from None
+    if text.count("[") + text.count("{") > _DEEPEST and _depth(text) > _DEEPEST:
+        raise ValueError(f"JSON may be nested {_DEEPEST} levels deep")
+    return text
+
+
+def _depth(text: str) -> int:
+    """How deeply JSON is nested, whatever stands in its texts."""
+    deepest = depth = 0
+    for bracket in _BRACKET.findall(text):
+        if bracket in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif bracket in "]}":
+            depth -= 1
+    return deepest
 
 
 def _json_out(field: FieldSpec, value: Stored) -> object:
