@@ -1,4 +1,4 @@
-"""A backend that uses everything there is: a field of every kind, constraints, keys of several kinds, relations, typed endpoints."""
+"""A backend that uses everything there is: a field of every kind, constraints, several kinds of keys, relations, endpoints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Group(Model, read=anyone, write=anyone):
     """Has things, and a key of its own choosing."""
 
     name: str = field(key=True)
-    things: Many["Thing"]
+    things: Many[Thing]
 
 
 class Thing(Model, read=anyone, write=anyone):

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from everything import make
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from running import Answer, Asker, asking
 
+from everything import make
 from pellucid import App, Model, anyone, field
+from running import Answer, Asker, asking
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -46,19 +46,42 @@ def fine(answer: Answer) -> Answer:
 
 FIELDS = ["group", "whole", "real", "text", "yes", "money", "exact", "moment", "day", "clock", "lasts", "token", "blob", "colour",
     "level", "facts", "items", "size", "tags"]  # fmt: skip
-STRICT_FIELDS = ["name", "code", "stock", "even", "share", "price", "shelf", "place", "colour", "tags", "made", "updated", "pin", "twice"]
+STRICT_FIELDS = [
+    "name",
+    "code",
+    "stock",
+    "even",
+    "share",
+    "price",
+    "shelf",
+    "place",
+    "colour",
+    "tags",
+    "made",
+    "updated",
+    "pin",
+    "twice",
+]
 ODD_TEXTS = ["NaN", "sNaN", "-Infinity", "1e999999", "1E-999999", "P999999999D", "-P999999999D", "9999-12-31T23:59:59-23:59",
-    "0001-01-01T00:00:00+23:59", "24:00:00", "====", "\0", "", " ", "null", "١", "1_000", "0x10", "'; DROP TABLE thing; --"]  # fmt: skip
+    "0001-01-01T00:00:00+23:59", "24:00:00", "====", "\0", "", " ", "null", "١", "1_000", "0x10",
+    "'; DROP TABLE thing; --"]  # fmt: skip
 
 plain = (
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
 )
 odd = plain | st.sampled_from(ODD_TEXTS)
-anything = st.recursive(odd, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6)
+anything = st.recursive(
+    odd, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6
+)
 nearly = st.dictionaries(st.sampled_from([*FIELDS, *STRICT_FIELDS, "id", "nope"]), anything, max_size=5)
 
 ADDRESSES = [
-    ("POST", "/api/things"), ("POST", "/api/things?columns=items,real,money"), ("PUT", "/api/things/1"), ("PATCH", "/api/things/1"),
+    ("POST", "/api/things"), ("POST", "/api/things?columns=items,real,money"), ("PUT", "/api/things/1"),
+    ("PATCH", "/api/things/1"),
     ("POST", "/api/stricts"), ("PATCH", "/api/stricts?id=gt.0"), ("PUT", "/api/groups/%00"), ("POST", "/api/tokens"),
     ("POST", "/checkout"),
 ]  # fmt: skip
@@ -71,7 +94,11 @@ def test_any_json_is_taken_or_refused(backend: Asker, address: tuple[str, str], 
 
 
 @quick
-@given(st.sampled_from(ADDRESSES), st.sampled_from([JSON, MERGE, FORM, CSV, "multipart/form-data; boundary=x"]), st.binary(max_size=60))
+@given(
+    st.sampled_from(ADDRESSES),
+    st.sampled_from([JSON, MERGE, FORM, CSV, "multipart/form-data; boundary=x"]),
+    st.binary(max_size=60),
+)
 @example(("POST", "/api/things"), JSON, b"")
 @example(("POST", "/api/things"), JSON, b"\xef\xbb\xbf{}")
 @example(("POST", "/api/things"), JSON, b'{"real": NaN}')
@@ -178,7 +205,14 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "size": st.fixed_dictionaries({"width": st.integers(0, 1000), "note": st.none() | text}),
     "tags": st.lists(text, max_size=3),
 }
-READERS: dict[str, type] = {"money": Decimal, "exact": Decimal, "moment": datetime, "day": date, "clock": time, "lasts": timedelta}
+READERS: dict[str, type] = {
+    "money": Decimal,
+    "exact": Decimal,
+    "moment": datetime,
+    "day": date,
+    "clock": time,
+    "lasts": timedelta,
+}
 things = st.fixed_dictionaries({}, optional={name: st.none() | values for name, values in VALUES.items()})
 
 
