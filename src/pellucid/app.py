@@ -321,7 +321,7 @@ async def _timed_later(request: Request, waiting: Awaitable[Response]) -> Respon
 
 def _timed(request: Request, response: Response) -> Response:
     if request.trace is not None:
-        response.headers.append(("server-timing", server_timing(request.trace)))
+        response.headers.append(("server-timing", server_timing(request.trace, request.id[16:])))
     return response
 
 

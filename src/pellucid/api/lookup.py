@@ -17,9 +17,8 @@ import msgspec
 from pellucid.api.filters import LIMITS, QueryLimits, parse_with_origins, scan
 from pellucid.plan.query import Query
 from pellucid.resource.bounded import Bounded
-from pellucid.resource.resource import Reading, Resource
+from pellucid.resource.resource import Reading, Resource, Template
 from pellucid.schema.rules import NOBODY, Actor
-from pellucid.sql.statement import Template
 
 __all__ = ["Amend", "Lookup", "Warm"]
 

@@ -18,9 +18,9 @@ from pellucid.resource.codec import Codec
 from pellucid.resource.intake import Intake
 from pellucid.schema.rules import Actor
 from pellucid.schema.spec import Catalog, ModelSpec
-from pellucid.sql.statement import Prepared
+from pellucid.sql.statement import Prepared, Template
 
-__all__ = ["Reading", "Resource", "Resources"]
+__all__ = ["Reading", "Resource", "Resources", "Template"]
 
 
 class Reading:

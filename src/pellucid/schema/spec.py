@@ -125,6 +125,8 @@ class FieldSpec(msgspec.Struct, frozen=True):
 
 
 class RelationKind(enum.Enum):
+    """Which way a relation goes, and to how many."""
+
     TO_ONE = "to-one"
     TO_MANY = "to-many"
     MANY_TO_MANY = "many-to-many"

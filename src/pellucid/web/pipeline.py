@@ -57,61 +57,74 @@ def compose(router: Finder, steps: Sequence[Step], finish: Finish, log_error: Er
     The steps enclose the router in the order given: the first sees the request first and the response last. What goes
     wrong inside reaches a step as a response, so that every step sees every answer.
     """
-    find, resolve, least = router.find, router.resolve, finish.least
+    return _Pipeline(router, steps, finish, log_error).handle
 
-    def failed(request: Request, error: Exception) -> Response:
-        if isinstance(error, Problem):
-            if error.status >= 500 and error.__cause__ is not None:
-                log_error(request, error)
-            return problem_response(error, request)
-        log_error(request, error)
-        return problem_response(Problem(INTERNAL, hint="the server's log has the details under this trace id"), request)
 
-    async def settled(request: Request, waiting: Awaitable[Response]) -> Response:
-        try:
-            return await waiting
-        except Exception as error:
-            return failed(request, error)
+class _Pipeline:
+    """What `compose` makes, read from the bottom up: the request's way in, and its answer's way out."""
 
-    def routed(request: Request) -> Response | Awaitable[Response]:
-        endpoint, values = resolve(request) if "%" in request.target else find(request.method, request.path)
+    __slots__ = ("_find", "_finish", "_inner", "_least", "_log_error", "_resolve")
+
+    def __init__(self, router: Finder, steps: Sequence[Step], finish: Finish, log_error: ErrorLog) -> None:
+        self._find = router.find
+        self._resolve = router.resolve
+        self._finish = finish
+        self._least = finish.least
+        self._log_error = log_error
+        inner: Handler = self._guarded if steps else self._routed
+        for step in reversed(steps):
+            inner = _around(step, inner)
+        self._inner = inner
+
+    def _routed(self, request: Request) -> Response | Awaitable[Response]:
+        plain = "%" not in request.target
+        endpoint, values = self._find(request.method, request.path) if plain else self._resolve(request)
         if request.trace is not None:
             request.trace.mark("route")
         return endpoint(request, values)
 
-    def guarded(request: Request) -> Response | Awaitable[Response]:
+    def _guarded(self, request: Request) -> Response | Awaitable[Response]:
         try:
-            answer = routed(request)
+            answer = self._routed(request)
         except Exception as error:
-            return failed(request, error)
-        return answer if isinstance(answer, Response) else settled(request, answer)
+            return self._failed(request, error)
+        return answer if isinstance(answer, Response) else self._settled(request, answer)
 
-    inner: Handler = guarded if steps else routed
-    for step in reversed(steps):
-        inner = _around(step, inner)
+    async def _settled(self, request: Request, waiting: Awaitable[Response]) -> Response:
+        try:
+            return await waiting
+        except Exception as error:
+            return self._failed(request, error)
 
-    def finished(request: Request, response: Response) -> Response:
+    def _failed(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, Problem):
+            if error.status >= 500 and error.__cause__ is not None:
+                self._log_error(request, error)
+            return problem_response(error, request)
+        self._log_error(request, error)
+        return problem_response(Problem(INTERNAL, hint="the server's log has the details under this trace id"), request)
+
+    def _finished(self, request: Request, response: Response) -> Response:
         body = response.body
-        if not isinstance(body, bytes) or len(body) >= least:
-            response = finish(request, response)
+        if not isinstance(body, bytes) or len(body) >= self._least:
+            response = self._finish(request, response)
             if request.trace is not None:
                 request.trace.mark("finish")
         return response
 
-    async def later(request: Request, waiting: Awaitable[Response]) -> Response:
+    async def _later(self, request: Request, waiting: Awaitable[Response]) -> Response:
         try:
-            return finished(request, await waiting)
+            return self._finished(request, await waiting)
         except Exception as error:
-            return failed(request, error)
+            return self._failed(request, error)
 
-    def handle(request: Request) -> Response | Awaitable[Response]:
+    def handle(self, request: Request) -> Response | Awaitable[Response]:
+        """Answer one request, at once where its endpoint does."""
         try:
-            answer = inner(request)
-            return finished(request, answer) if isinstance(answer, Response) else later(request, answer)
+            answer = self._inner(request)
+            return self._finished(request, answer) if isinstance(answer, Response) else self._later(request, answer)
         except Exception as error:
-            return failed(request, error)
-
-    return handle
+            return self._failed(request, error)
 
 
 def _around(step: Step, inner: Handler) -> Handler:
