@@ -21,74 +21,51 @@ from functools import partial
 from math import inf
 from typing import cast
 
-from pellucid.errors import BAD_REQUEST, REQUEST_TIMEOUT, SHUTTING_DOWN, TOO_MANY_CONNECTIONS, Problem
+from pellucid.errors import BAD_REQUEST, SHUTTING_DOWN, TOO_MANY_CONNECTIONS, Problem
 from pellucid.http.encode import CONTINUE, bodiless
 from pellucid.http.headers import Headers
 from pellucid.http.messages import Request, Response
 from pellucid.http.parse import Head, plain_line, too_large
 from pellucid.server.body import IncomingBody
 from pellucid.server.connection import Event, State, after
+from pellucid.server.lifetime import CLOSE, Lifetime
 from pellucid.server.outgoing import CHUNKED, Outgoing, as_bytes, framing_of
-from pellucid.server.reader import HeadReader
-from pellucid.server.service import Service, problem_response
+from pellucid.server.service import Service
 from pellucid.spans import Trace, now
 
 __all__ = ["HttpProtocol"]
 
-_IDLE, _HEAD, _BODY, _HANDLING, _STREAMING, _DRAINING, _FLUSHING, _LINGERING, _CLOSED = State
+_IDLE, _HEAD, _BODY, _HANDLING, _STREAMING, _DRAINING, _FLUSHING, _LINGERING, CLOSED = State
 
 _AT_ONCE = 16
 """Pipelined requests answered before other connections have their turn."""
-_FIRST_REQUEST = 1.0
-"""Seconds that a connection without any request so far has for its first one when the worker stops."""
 _RETRY = (("Retry-After", "1"),)
-_CLOSE = "connection: close\r\n"
 _KEEP_ALIVE = "connection: keep-alive\r\n"
 
 
-class HttpProtocol(asyncio.Protocol):
+class HttpProtocol(Lifetime):
     """The server's side of one HTTP/1.1 connection."""
 
     __slots__ = (
-        "_block", "_block_size", "_body", "_client", "_continue", "_eof", "_head", "_headers", "_keep", "_lingered", "_loop", "_news",
-        "_out", "_reader", "_reading", "_received", "_said", "_scheme", "_sending", "_service", "_started", "_state", "_task",
-        "_trace_id", "_transport", "_unobserved", "deadline",
+        "_block_size", "_client", "_continue", "_head", "_headers", "_lingered", "_news", "_received", "_said", "_scheme",
+        "_started", "_unobserved",
     )  # fmt: skip
 
     def __init__(self, service: Service) -> None:
-        self._service = service
-        self._loop = service.loop
-        self._transport: asyncio.Transport
-        self._out: Outgoing
+        super().__init__(service)
         self._client = ""
         self._scheme = "http"
         self._news: list[tuple[str, object]] = []
-        self._state = _IDLE
-        self.deadline = service.idle_deadline
-        self._reader = HeadReader(service.limits)
-        # The fast lane: the last block, its size, and what it says. `endswith(())` is never true.
-        self._block: bytes | tuple[()] = ()
+        # The fast lane: the size of the last block, and what it says.
         self._block_size = 0
         self._headers = Headers()
-        self._reading = True
-        self._eof = False
-        self._received = 0
-        self._lingered = 0
+        # The request under way: its head while its body is collected, instants for its trace, the answer's Connection field.
         self._head: Head | None = None
-        self._body: IncomingBody | None = None
         self._continue = False
-        self._started = 0
-        self._trace_id = ""
-        self._task: asyncio.Future[Response] | None = None
-        self._sending: asyncio.Task[None] | None = None
-        self._keep = True
+        self._started = self._received = 0
         self._said = ""
         self._unobserved: tuple[Request, Response] | None = None
-
-    @property
-    def blocked(self) -> bool:
-        """Whether the client doesn't take its answer."""
-        return self._out.blocked
+        self._lingered = 0
 
     # What the event loop calls.
 
@@ -179,11 +156,6 @@ class HttpProtocol(asyncio.Protocol):
 
     # Reading.
 
-    def _enter(self, event: Event) -> None:
-        """Go where the table says, and start the clock of that state."""
-        self._state = state = after(self._state, event)
-        self.deadline = self._loop.time() + self._service.timeouts[state]
-
     def _receive(self, data: bytes) -> None:
         """The long way, for everything that the fast lane doesn't take."""
         if self._service.observer is not None:
@@ -200,18 +172,9 @@ class HttpProtocol(asyncio.Protocol):
             self._lingered += len(data)
             if self._lingered > self._service.limits.linger_bytes:
                 self.abort()
-        elif state is not _CLOSED:
+        elif state is not CLOSED:
             self._take_body(data)
             self._advance()
-
-    def _read(self, wanted: bool) -> None:
-        """Read from the client, or let it wait: back-pressure travels through TCP's window."""
-        if wanted is not self._reading and not self._transport.is_closing():
-            self._reading = wanted
-            if wanted:
-                self._transport.resume_reading()
-            else:
-                self._transport.pause_reading()
 
     def _advance(self) -> None:
         """Take what has been read, as far as the state allows: the next request, or several pipelined ones."""
@@ -365,7 +328,7 @@ class HttpProtocol(asyncio.Protocol):
             self._news = []
         if self._received != self._started:
             trace.marks.append(("read", self._received, None, 0))
-        trace.mark("parse")
+        trace.marks.append(("parse", now(), None, 0))
         return trace
 
     def _await(self, request: Request, answer: Awaitable[Response]) -> None:
@@ -393,7 +356,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _respond(self, request: Request, response: Response) -> None:
         """Write any answer; a streamed one begins here and goes on in a task."""
-        if self._state is _CLOSED:
+        if self._state is CLOSED:
             self._unobserved = (request, response)
             self._observe_late()
             return
@@ -404,7 +367,7 @@ class HttpProtocol(asyncio.Protocol):
             if isinstance(body, AsyncIterable):
                 framing = framing_of(request, response)
                 if not framing and not bodiless(response.status):
-                    self._keep, self._said = False, _CLOSE
+                    self._keep, self._said = False, CLOSE
                 self._out.begin(request, response, self._trace_id, self._said, framing)
                 if request.method != "HEAD" and not bodiless(response.status):
                     self._sending = self._loop.create_task(self._send(request, response, body, framing == CHUNKED))
@@ -422,7 +385,7 @@ class HttpProtocol(asyncio.Protocol):
             await self._out.send(body, response.length, chunked)
         except (Exception, asyncio.CancelledError) as error:
             self._transport.abort()
-            if self._state is not _CLOSED:
+            if self._state is not CLOSED:
                 self._service.report(request, error)
             self._keep = False
         self._sending = None
@@ -439,7 +402,7 @@ class HttpProtocol(asyncio.Protocol):
             self._keep = self._keep and small and not self._continue and not body.failed
         self._continue = False
         if not self._keep:
-            self._said = _CLOSE
+            self._said = CLOSE
 
     def _answered(self, request: Request, response: Response) -> None:
         """The answer is written: tell who watches, and let the connection go on or end."""
@@ -448,14 +411,17 @@ class HttpProtocol(asyncio.Protocol):
             if self._out.blocked:
                 self._unobserved = (request, response)
             else:
-                service.observe(request, response, now())
+                try:
+                    service.observer(request, response, now())
+                except Exception as error:  # whoever watches must not cost the connection
+                    service.report(request, error)
         if self._state is _HANDLING and self._keep:
             self._body = None
             self._state = _IDLE  # the table's step, and its clock as of the last sweep
             self.deadline = service.idle_deadline
             if self._out.blocked:
                 self._enter(Event.BLOCKED)
-        elif self._state is _CLOSED or self._transport.is_closing():
+        elif self._state is CLOSED or self._transport.is_closing():
             self._observe_late()
         elif not self._keep:
             self._finish()
@@ -469,92 +435,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._unobserved is not None:
             request, response = self._unobserved
             self._unobserved = None
-            if self._service.observer is not None:
-                self._service.observe(request, response, now())
-
-    # Ending.
-
-    def _refuse(self, problem: Problem) -> None:
-        """Answer what never became a request, and end the connection."""
-        id = self._service.new_id()
-        response = problem_response(problem, id)
-        self._transport.write(self._service.encoder.whole(response, as_bytes(response.body), id, id, _CLOSE))
-        self._linger()
-
-    def _finish(self) -> None:
-        """The last answer is written: close, unless the client may still be sending."""
-        if self._state is _HANDLING and not self._reader.buffer and self._reading:
-            self._close()
-        else:
-            self._linger()
-
-    def _close(self) -> None:
-        self._enter(Event.LAST)
-        self._block = ()
-        self._out.ended()
-        self._transport.close()
-
-    def _linger(self) -> None:
-        """End our side and drop what still comes: a close with unread bytes is a reset, which destroys the answer on its way."""
-        if self._eof:
-            self._close()
-            return
-        self._enter(Event.LAST)
-        self._block = ()
-        self._reader.clear()
-        if self._body is not None:
-            self._body.discard()
-        self._out.ended()
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        self._read(True)
-
-    def stop(self) -> None:
-        """The worker stops: an idle connection ends, any other after its answer."""
-        self._block = ()
-        self._keep = False
-        if self._state is _IDLE and not self._trace_id:
-            # Whoever has just connected is about to ask, and cannot know that it may have to ask again.
-            self.deadline = self._loop.time() + _FIRST_REQUEST
-        elif self._state is _IDLE or self._state is _FLUSHING:
-            self._loop.call_soon(self._close_if_idle)  # what has arrived already is served first
-
-    def _close_if_idle(self) -> None:
-        if self._state is _IDLE or self._state is _FLUSHING:
-            self._close()
-
-    def give_up(self) -> None:
-        """Time is over: a handler that still works is cancelled, and its caller told; anything else just ends."""
-        if self._task is not None:
-            self._task.cancel()
-        else:
-            self.abort()
-
-    def abort(self) -> None:
-        """End it now, whatever is under way."""
-        for task in (self._task, self._sending):
-            if task is not None:
-                task.cancel()
-        self._transport.abort()
-
-    def check(self, at: float) -> None:
-        """The worker's clock passes by (see `Service.sweep`)."""
-        if self._out.until <= at and not self._out.progress(at):
-            self.abort()
-        elif self.deadline > at:
-            return
-        elif self._state is _HEAD or self._state is _BODY:
-            self._refuse(Problem(REQUEST_TIMEOUT))
-        elif self._state is _STREAMING and self._body is not None:
-            self.deadline = inf
-            self._keep = False
-            self._body.fail(Problem(REQUEST_TIMEOUT, "The body did not arrive in time"))
-        elif self._state is _LINGERING and self._out.progress(at):
-            self.deadline = self._out.until
-        elif self._state is _IDLE:
-            self._close()
-        else:
-            self.abort()
+            self._service.observe(request, response, now())
 
 
 def _bad_path() -> Problem:

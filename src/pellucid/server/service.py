@@ -140,10 +140,10 @@ class Service:
             _log.exception("on_error failed")
 
     def observe(self, request: Request, response: Response, at: int) -> None:
-        """Tell the observer; a failure there must not cost the connection."""
-        assert self.observer is not None
+        """Tell the observer, if there is one; a failure there must not cost the connection."""
         try:
-            self.observer(request, response, at)
+            if self.observer is not None:
+                self.observer(request, response, at)
         except Exception as error:
             self.report(request, error)
 
