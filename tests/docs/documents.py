@@ -20,7 +20,7 @@ _COMMENT = re.compile(r"<!--\s*(.*?)\s*-->\s*\Z", re.DOTALL)
 _NAMED = re.compile(r"(?:#|<!--) ([\w./-]+\.\w+)(, continued)?(?: -->)?\n")
 _LINK = re.compile(r"!?\[[^\]\n]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+?)\s*$", re.MULTILINE)
-_RECENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{6})?Z?")
+_RECENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3,6})?Z?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def _pattern(line: str) -> re.Pattern[str]:
 
 def difference(shown: tuple[str, ...] | list[str], real: list[str], now: str) -> str | None:
     """Why real output is not what is shown, or None. `now` is the day (or days, as a regex) whose moments count as just now."""
-    recent = re.compile(rf"(?:{now})[T ]\d\d:\d\d:\d\d(?:\.\d{{6}})?Z?")
+    recent = re.compile(rf"(?:{now})[T ]\d\d:\d\d:\d\d(?:\.\d{{3,6}})?Z?")
     told = [recent.sub("<now>", line.rstrip()) for line in real]
     while told and not told[-1]:
         told.pop()

@@ -27,6 +27,7 @@ from urllib.parse import quote, urlsplit
 
 DEADLINE = 20.0
 _UNSAFE = re.compile(r"[?*&()\[\]{}!<>;|$~]")
+_IS_READY = r'\(ready after|"message":"ready"'
 _READY = re.compile(r"https?://[^/\s]*:(\d+)")
 
 
@@ -34,6 +35,7 @@ class Server:
     """A server process and what it has said so far."""
 
     def __init__(self, arguments: list[str], folder: Path, environ: Mapping[str, str]) -> None:
+        self.arguments = arguments
         self.lines: list[str] = []
         self.seen = 0
         """How many lines the page has been compared with."""
@@ -105,8 +107,8 @@ class Terminal:
             return
         said = len(self.server.lines) if self.server is not None else 0
         file.write_text(after, encoding="utf-8")
-        if self.server is not None and file.suffix == ".py" and self.server.process.poll() is None and "dev" in self.server.process.args:
-            self.server.wait("^(Ready again|pellucid: )", said)
+        if file.suffix == ".py":
+            self._wait_for_reload(said)
 
     # Commands
 
@@ -120,11 +122,23 @@ class Terminal:
             return self._curl(text)
         if words[0] == "pellucid" and words[1] in ("dev", "run") and "--help" not in words:
             return self._serve(words)
+        before, said = self._watched(), len(self.server.lines) if self.server is not None else 0
         done = subprocess.run(
             ["/bin/sh", "-c", text], input=given or "", cwd=self.folder, env=self.environ, text=True, encoding="utf-8", timeout=60,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
+        if self._watched() != before:
+            self._wait_for_reload(said)
         return self._plain(done.stdout.splitlines())
+
+    def _watched(self) -> dict[str, int]:
+        """What a server in development looks at, by the time of its last change."""
+        return {str(file): file.stat().st_mtime_ns for file in self.folder.glob("*.py")}
+
+    def _wait_for_reload(self, said: int) -> None:
+        server = self.server
+        if server is not None and server.process.poll() is None and "dev" in server.arguments:
+            server.wait("^(Ready again|pellucid: )", said)
 
     def _plain(self, lines: list[str]) -> list[str]:
         """Lines with the page's ports and without the way to the temporary folder."""
@@ -139,13 +153,14 @@ class Terminal:
         if "--port" in words:
             words[words.index("--port") + 1] = "0"
         self.server = Server(words, self.folder, {**self.environ, "PELLUCID_PORT": "0"})
-        self.server.wait(r"\(ready after|before it was ready")
-        if not any("(ready after" in line for line in self.server.lines):
+        self.server.wait(f"{_IS_READY}|before it was ready")
+        if not any(re.search(_IS_READY, line) for line in self.server.lines):
             # It refused to start; in development it waits for a change then.
             self.server.stop()
             lines, self.server = self.server.lines, None
             return self._plain(lines)
-        self.server.wait("^$")
+        if "dev" in words:
+            self.server.wait("^$")
         self.server.seen = len(self.server.lines)
         if (port := next((found[1] for line in self.server.lines if (found := _READY.search(line))), None)) is not None:
             self.ports = {shown: port}
