@@ -183,6 +183,10 @@ def test_methods_that_are_not_offered_are_named(atlas: Asker) -> None:
     assert atlas.ask("OPTIONS", "/api/cities/1").status == 204
 
 
+def test_the_api_lists_its_collections(atlas: Asker) -> None:
+    assert atlas.get("/api").json["collections"]["cities"] == "/api/cities"
+
+
 def test_health_and_readiness(atlas: Asker) -> None:
     assert atlas.get("/healthz").json == {"status": "ok"}
     assert atlas.get("/readyz").json == {"status": "ready"}

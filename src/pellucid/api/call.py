@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pellucid.api.data import Data
 from pellucid.http.messages import Request
+from pellucid.http.negotiate import languages
 from pellucid.schema.rules import NOBODY, Actor
 from pellucid.spans import Trace
 
@@ -30,6 +31,11 @@ class Call:
         your own.
         """
         return self.request.trace
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that the caller reads, most wanted first (Accept-Language); `*` may be among them."""
+        return languages(self.request.headers)
 
     @property
     def id(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from pellucid.api.call import Call
 from pellucid.api.data import Trusted
 from pellucid.api.hooks import HookedWrites, Hooks
@@ -12,7 +14,7 @@ from pellucid.api.idempotency import Idempotency
 from pellucid.api.rest import Reads, Who
 from pellucid.api.rest_writes import Changes
 from pellucid.db.database import Database
-from pellucid.http.messages import Request
+from pellucid.http.messages import Request, Response
 from pellucid.resource.resource import Resources
 from pellucid.resource.writes import Writes
 from pellucid.web.router import Route
@@ -20,6 +22,7 @@ from pellucid.web.router import Route
 __all__ = ["ROOT", "rest_routes"]
 
 ROOT: Final = "/api"
+_INDEX: Final = b"content-type: application/json\r\ncache-control: no-cache\r\n"
 
 
 def rest_routes(
@@ -33,7 +36,13 @@ def rest_routes(
     once: Idempotency,
 ) -> list[Route]:
     """The routes of all resources: `/api/<collection>` and `/api/<collection>/{key}`."""
-    routes: list[Route] = []
+    index = {model.collection: f"{ROOT}/{model.collection}" for model in resources.catalog.models.values()}
+    page = msgspec.json.encode({"collections": index, "described": "/openapi.json"})
+
+    def read_index(_: Request, __: tuple[str, ...]) -> Response:
+        return Response(200, page, fixed=_INDEX)
+
+    routes: list[Route] = [Route("GET", ROOT, read_index, "list the collections")]
     for resource in resources:
         model = resource.model
         path = f"{ROOT}/{model.collection}"
