@@ -227,10 +227,19 @@ def test_scan_blanks_simple_values_and_keeps_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["select=eq.5", "not=eq.5", "limit=x", "limit=", "a.b=eq.5", "%61=eq.5", "a=not.eq.5", "a=is.null"]
+    "part", ["select=eq.5", "not=eq.5", "limit=x", "a.b=eq.5", "%61=eq.5", "a=not.eq.5", "a=is.null"]
 )
 def test_scan_leaves_what_is_not_simple(part: str) -> None:
     assert scan(part) == (part, [])
+
+
+@pytest.mark.parametrize("name", ["limit", "offset", "after"])
+def test_a_part_without_its_value_is_never_taken_for_one_with(name: str) -> None:
+    assert scan(f"{name}=") != scan(f"{name}=1")
+    bare, full = scan(f"{name}="), scan(f"{name}=1")
+    assert bare is not None
+    assert full is not None
+    assert (bare[0] != full[0], bare[1]) == (True, [])
 
 
 NAMES = st.sampled_from(["a", "name", "select", "order", "lines", "limit", "not", "x_1", "é"])

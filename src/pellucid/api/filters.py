@@ -53,6 +53,9 @@ _RESERVED: Final = frozenset({"select", "order", "limit", "offset", "after", "an
 _APART: Final = frozenset({"columns", "on_conflict"})
 """Parameters of writes, which the caller reads itself."""
 
+_EMPTY: Final = frozenset({"limit=", "offset=", "after="})
+"""Parts without their value, which is a mistake: their key must not be that of the same parts with one."""
+
 _MOST_HEADS: Final = 4096
 _heads: dict[str, str | None] = {}
 """What stands before the first dot of a part (`country=eq`) -> the part with its value blanked, or None where it is
@@ -96,7 +99,7 @@ def scan(query_string: str, longest: int = LIMITS.length) -> tuple[str, list[str
         elif part.startswith("limit=") and (value := part[6:]).isdecimal() and part.isascii() and len(value) < 19:
             blank = "limit="
         elif (simple := _blank(part)) is None:
-            keys.append(part)
+            keys.append(f"{part}?" if part in _EMPTY else part)
             continue
         else:
             blank, value = simple
