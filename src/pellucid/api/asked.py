@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -25,6 +26,8 @@ ARRAY_TYPE: Final = "application/vnd.pgrst.array+json"
 CSV_TYPE: Final = "text/csv"
 
 _FACT: Final = "asked"
+_MOST_ROWS: Final = 10**17
+"""A range is cut to what `limit` can say; nobody has so many rows."""
 _RANGE: Final = re.compile(r"(?:items=)?(\d{1,18})-(\d{1,18})?")
 
 
@@ -77,6 +80,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     head: bytes = _HEADS[Form.JSON]
     """The header lines that answers of this form begin with."""
     conditional: bool = False
+    """Whether If-Match or If-None-Match is there, and `required` whether If-Match is."""
+    required: bool = False
     count: bool = False
     returns: Return = Return.DEFAULT
     resolution: str | None = None
@@ -85,8 +90,17 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     first: int | None = None
     """`Range: 10-19` as PostgREST reads it: the first row and the number of rows."""
     rows: int | None = None
-    applied: str = ""
-    """The value of Preference-Applied (RFC 7240, section 3)."""
+    applied: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """The preferences that are understood, by name, as far as the method has a use for them."""
+    counted: bytes = b""
+    """The header line that says to a reader which of its preferences were met."""
+
+    def said(self, *names: str) -> bytes:
+        """The line Preference-Applied (RFC 7240, section 3) of an answer that met these preferences, if any was wished for."""
+        if not self.applied:
+            return b""
+        met = ", ".join([f"{name}={value}" for name, value in self.applied.items() if name in names or name == "handling"])
+        return f"preference-applied: {met}\r\n".encode("latin-1") if met else b""
 
 
 def asked_of(headers: Headers) -> Asked:
@@ -105,15 +119,16 @@ _wishes: Bounded[tuple[object, ...], Asked] = Bounded(256)
 
 def _asked(headers: Headers) -> Asked:
     get = headers.get
-    conditional = "if-none-match" in headers or "if-match" in headers or "if-unmodified-since" in headers
-    key = (get("accept"), get("prefer"), get("range"), conditional)
+    required = "if-match" in headers
+    conditional = required or "if-none-match" in headers
+    key = (get("accept"), get("prefer"), get("range"), conditional, required)
     known = _wishes.get(key)
     if known is None:
-        known = _wishes[key] = _ask(headers, conditional)
+        known = _wishes[key] = _ask(headers, conditional, required)
     return known
 
 
-def _ask(headers: Headers, conditional: bool) -> Asked:
+def _ask(headers: Headers, conditional: bool, required: bool) -> Asked:
     chosen = best_type(headers, _OFFERS)
     if chosen is None:
         raise Problem(
@@ -124,10 +139,11 @@ def _ask(headers: Headers, conditional: bool) -> Asked:
     first, rows = _range(headers)
     most = wishes.get("max-affected", "")
     form = Form(chosen)
-    return Asked(
+    asked = Asked(
         form=form,
         head=_HEADS[form],
         conditional=conditional,
+        required=required,
         count="count" in applied,
         returns=Return(wishes["return"]) if "return" in applied else Return.DEFAULT,
         resolution=wishes["resolution"] if "resolution" in applied else None,
@@ -135,8 +151,9 @@ def _ask(headers: Headers, conditional: bool) -> Asked:
         max_affected=int(most) if "max-affected" in applied else None,
         first=first,
         rows=rows,
-        applied=", ".join(f"{name}={value}" for name, value in applied.items()),
+        applied=applied,
     )
+    return msgspec.structs.replace(asked, counted=asked.said("count"))
 
 
 def _check(wishes: object) -> dict[str, str]:
@@ -171,4 +188,4 @@ def _range(headers: Headers) -> tuple[int | None, int | None]:
     last = int(found[2])
     if last < first:
         raise Problem(RANGE_NOT_SATISFIABLE, f"the range {value} ends before it begins", headers=[("content-range", "*/*")])
-    return first, last - first + 1
+    return first, min(last - first + 1, _MOST_ROWS)

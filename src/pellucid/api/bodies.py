@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
 
 from pellucid.db.database import Value
-from pellucid.errors import INVALID_BODY, MALFORMED_BODY, UNKNOWN_FIELD, UNSUPPORTED_MEDIA_TYPE, FieldError, Problem, near
+from pellucid.errors import (
+    INVALID_BODY,
+    MALFORMED_BODY,
+    UNKNOWN_FIELD,
+    UNSUPPORTED_MEDIA_TYPE,
+    FieldError,
+    Problem,
+    near,
+    shorten,
+)
 from pellucid.http.forms import read_form
 from pellucid.http.messages import Request
 from pellucid.http.negotiate import content_type
@@ -28,6 +37,10 @@ JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 CSV: Final = "text/csv"
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+_TAKEN: Final[Mapping[str, tuple[str, ...]]] = {
+    "POST": (JSON, CSV, *FORMS), "PUT": (JSON, *FORMS), "PATCH": (MERGE_PATCH, JSON, *FORMS),
+}  # fmt: skip
+"""What each method takes: a table makes rows, a patch changes them, a whole row is one object."""
 
 _MOST_ROWS: Final = 100_000
 # The values stay as they were sent, so that no number passes through a float.
@@ -48,14 +61,22 @@ def media_of(request: Request) -> str:
         if name.endswith("+json") and name != MERGE_PATCH:
             name = JSON
         known = facts[_FACT] = name
-    if known not in (JSON, MERGE_PATCH, CSV, *FORMS):
-        raise Problem(
-            UNSUPPORTED_MEDIA_TYPE,
-            f"a body of type {request.headers.get('content-type', 'unknown')} is not understood here",
-            hint=f"send {JSON}, {CSV}, or {' or '.join(FORMS)}",
-            headers=[("accept-post", f"{JSON}, {CSV}, {', '.join(FORMS)}")],
-        )
+    if known not in _TAKEN.get(request.method, _TAKEN["PUT"]):
+        raise _not_taken(request)
     return known
+
+
+def _not_taken(request: Request) -> Problem:
+    """415, naming what would be taken (RFC 9110, section 15.5.16; Accept-Patch is RFC 5789's, section 2.2)."""
+    taken = ", ".join(_TAKEN.get(request.method, _TAKEN["PUT"]))
+    field = {"POST": "accept-post", "PATCH": "accept-patch"}.get(request.method, "accept")
+    sent = request.headers.get("content-type")
+    return Problem(
+        UNSUPPORTED_MEDIA_TYPE,
+        f"{request.method} takes no body of type {shorten(sent)} here" if sent else "the body has no Content-Type",
+        hint=f"send {taken}",
+        headers=[(field, taken)],
+    )
 
 
 async def read_new(
@@ -73,9 +94,7 @@ async def read_new(
         return [intake.one(body, actor)], False
     if media == CSV:
         return _csv(body, intake, actor), True
-    if media in FORMS:
-        return [intake.convert(await _form(request), actor, strict=False)], False
-    raise Problem(UNSUPPORTED_MEDIA_TYPE, f"{MERGE_PATCH} changes rows and makes none", hint=f"send {JSON}")
+    return [intake.convert(await _form(request), actor, strict=False)], False
 
 
 async def read_whole(request: Request, body: bytes, intake: Intake, actor: Actor) -> New:
@@ -83,8 +102,6 @@ async def read_whole(request: Request, body: bytes, intake: Intake, actor: Actor
     media = media_of(request)
     if media in FORMS:
         return intake.convert(await _form(request), actor, strict=False)
-    if media != JSON:
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, "PUT takes one object", hint=f"send {JSON}")
     return intake.put(body, actor)
 
 
@@ -93,8 +110,6 @@ async def read_changes(request: Request, body: bytes, intake: Intake) -> dict[st
     media = media_of(request)
     if media in FORMS:
         return intake.convert_patch(await _form(request), strict=False)
-    if media == CSV:
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, "a change is one object, not a table", hint=f"send {MERGE_PATCH}")
     return intake.patch(body)
 
 

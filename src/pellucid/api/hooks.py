@@ -12,9 +12,10 @@ from typing import Literal, cast
 
 from pellucid.api.call import Call
 from pellucid.api.data import Trusted
+from pellucid.api.idempotency import Once
 from pellucid.db.database import Command, Database, Row, Script, Transaction, Value
 from pellucid.errors import INVALID_BODY, Problem
-from pellucid.http.messages import Request
+from pellucid.http.messages import Request, Response
 from pellucid.plan.query import Pick, Query, Shape
 from pellucid.resource.instances import given_by, instance_maker
 from pellucid.resource.intake import New
@@ -24,9 +25,11 @@ from pellucid.schema.model import Model
 from pellucid.schema.rules import Actor
 from pellucid.schema.spec import Catalog
 
-__all__ = ["Action", "Hook", "Hooks"]
+__all__ = ["Action", "Deed", "Hook", "HookedWrites", "Hooks"]
 
 Action = Literal["create", "update", "delete"]
+Deed = Literal["create", "update", "delete", "replace"]
+"""What a request does: a replace (PUT) is a create or an update, which is known only once the row has been looked for."""
 Hook = Callable[..., Awaitable[None]]
 """`async def hook(row, call)`: `row` is an instance of the model, `call` the request with `call.data` inside the
 transaction.
@@ -68,8 +71,8 @@ class Hooks:
 class _Takeback(Exception):
     """Leaves a transaction without committing it, with the result that it had."""
 
-    def __init__(self, written: Written) -> None:
-        self.written = written
+    def __init__(self, response: Response) -> None:
+        self.response = response
 
 
 class HookedWrites:
@@ -93,35 +96,63 @@ class HookedWrites:
         self._fields = self._book.fields
         self._make = instance_maker(resource.model, self._fields)
 
-    def wanted(self, action: Action) -> bool:
-        """Whether this action has hooks at all."""
-        return self._hooks.of(self._resource.model.name, action) is not None
+    def wanted(self, deed: Deed) -> bool:
+        """Whether this deed may have hooks at all."""
+        name = self._resource.model.name
+        if deed == "replace":
+            return self._hooks.of(name, "create") is not None or self._hooks.of(name, "update") is not None
+        return self._hooks.of(name, deed) is not None
 
     async def run(
-        self, action: Action, request: Request, actor: Actor, script: Script[Written], *, rows: list[New] | None = None,
-        query: Query | None = None, changes: dict[str, Value] | None = None, rollback: bool = False,
-    ) -> Written:  # fmt: skip
-        """Run a script between its hooks, all in one transaction. `rows` and `changes` are changed in place by what
-        `before` hooks do to their row.
+        self, deed: Deed, request: Request, actor: Actor, script: Script[Written], answer: Callable[[Written], Response], *,
+        once: Once | None = None, rows: list[New] | None = None, query: Query | None = None,
+        changes: dict[str, Value] | None = None, rollback: bool = False,
+    ) -> Response:  # fmt: skip
+        """Run a script between its hooks and answer, all in one transaction. `rows` and `changes` are changed in place
+        by what `before` hooks do to their row. A request that was done `once` gets its answer and runs no hooks.
         """
-        hooks = self._hooks.of(self._resource.model.name, action)
-        assert hooks is not None
-        before, after = hooks
         try:
             async with self._database.transaction(request.trace) as transaction:
+                done = await transaction.run(once.find()) if once is not None else None
+                if done is not None:
+                    script.close()
+                    return done
                 call = self._make_call(request)
                 call.data = call.data.inside(transaction)
-                if rows is not None:
-                    await self._before_create(rows, before, call, actor)
-                elif query is not None:
-                    await self._before_change(query, changes, before, call, transaction)
+                action = await self._before(deed, call, actor, transaction, rows, query, changes)
                 written = await transaction.run(script)
+                _, after = self._of(action)
                 await self._after(written, after, call, action)
+                response = answer(written)
+                if once is not None:
+                    await transaction.run(once.store(response))
                 if rollback:
-                    raise _Takeback(written)
-                return written
+                    raise _Takeback(response)
+                return response
         except _Takeback as taken_back:
-            return taken_back.written
+            return taken_back.response
+
+    def _of(self, action: Action) -> tuple[tuple[Hook, ...], tuple[Hook, ...]]:
+        return self._hooks.of(self._resource.model.name, action) or ((), ())
+
+    async def _before(
+        self, deed: Deed, call: Call, actor: Actor, transaction: Transaction,
+        rows: list[New] | None, query: Query | None, changes: dict[str, Value] | None,
+    ) -> Action:  # fmt: skip
+        """Run the `before` hooks of what is really done, and say what that is."""
+        if deed != "replace":
+            before, _ = self._of(deed)
+            if rows is not None:
+                await self._before_create(rows, before, call, actor)
+            elif query is not None:
+                await self._before_change(query, changes, before, call, transaction)
+            return deed
+        assert rows is not None
+        assert query is not None
+        action: Action = "update" if await transaction.run(self._stored(query, actor)) else "create"
+        before, _ = self._of(action)
+        await self._before_create(rows, before, call, actor)
+        return action
 
     async def _before_create(self, rows: list[New], before: Sequence[Hook], call: Call, actor: Actor) -> None:
         if not before:

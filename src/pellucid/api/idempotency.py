@@ -18,7 +18,7 @@ from pellucid.db.database import Command, Database, Script
 from pellucid.errors import BAD_HEADER, IDEMPOTENCY_MISMATCH, Problem
 from pellucid.http.messages import Request, Response
 
-__all__ = ["Idempotency"]
+__all__ = ["Idempotency", "Once"]
 
 T = TypeVar("T")
 
@@ -45,26 +45,44 @@ class Idempotency:
         if not (known if isinstance(known, list) else await known):
             await database.write(_make())
 
-    def once(
-        self, request: Request, body: bytes, key: str, script: Script[T], answer: Callable[[T], Response]
-    ) -> Script[Response]:
-        """Run the script and answer, or give the stored answer. Raises BAD_HEADER, IDEMPOTENCY_MISMATCH."""
+    def of(self, request: Request, body: bytes, key: str) -> Once:
+        """The one time that a request is done. Raises BAD_HEADER."""
         if not 0 < len(key) <= _LONGEST:
             raise Problem(BAD_HEADER, f"an Idempotency-Key has 1 to {_LONGEST} characters", hint="send a new UUID for each write")
-        return self._once(f"{request.method} {request.path} {key}", _fingerprint(request, body), script, answer)
+        return Once(f"{request.method} {request.path} {key}", _fingerprint(request, body), self._seconds)
 
-    def _once(self, key: str, fingerprint: str, script: Script[T], answer: Callable[[T], Response]) -> Script[Response]:
-        now = int(time.time())
-        rows = yield Command(_FIND, (key, now - self._seconds))
-        if rows:
+
+class Once:
+    """One request that must be done once, however often it comes: `find` and `store` run in the transaction of its write."""
+
+    def __init__(self, key: str, fingerprint: str, seconds: int) -> None:
+        self._key = key
+        self._fingerprint = fingerprint
+        self._seconds = seconds
+        self._now = int(time.time())
+
+    def around(self, script: Script[T], answer: Callable[[T], Response]) -> Script[Response]:
+        """Run the script and answer, or give the stored answer. Raises IDEMPOTENCY_MISMATCH."""
+        found = yield from self.find()
+        if found is not None:
             script.close()
-            return _stored(rows[0], fingerprint)
+            return found
         response = answer((yield from script))
+        yield from self.store(response)
+        return response
+
+    def find(self) -> Script[Response | None]:
+        """The answer that this request got before, if it was there before. Raises IDEMPOTENCY_MISMATCH."""
+        rows = yield Command(_FIND, (self._key, self._now - self._seconds))
+        return _stored(rows[0], self._fingerprint) if rows else None
+
+    def store(self, response: Response) -> Script[None]:
+        """Keep the answer for the next time."""
         assert isinstance(response.body, bytes)
         head = msgspec.json.encode(response.headers).decode()
-        yield Command(_STORE, (key, fingerprint, response.status, head, response.fixed, response.body, now))
-        yield Command(_FORGET, (now - self._seconds,))
-        return response
+        values = (self._key, self._fingerprint, response.status, head, response.fixed, response.body, self._now)
+        yield Command(_STORE, values)
+        yield Command(_FORGET, (self._now - self._seconds,))
 
 
 def _make() -> Script[None]:

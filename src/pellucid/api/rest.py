@@ -15,11 +15,12 @@ from pellucid.api.asked import ALWAYS, Asked, Form, asked_of
 from pellucid.api.lookup import Lookup, Warm
 from pellucid.db.database import Database, Rows
 from pellucid.errors import NOT_ONE_ROW, RANGE_NOT_SATISFIABLE, ROW_NOT_FOUND, Problem, shorten
-from pellucid.http.conditional import matched_tag, not_modified
+from pellucid.http.conditional import Outcome, matched_tag, not_modified, preconditions
 from pellucid.http.messages import Request, Response
 from pellucid.plan.query import Query
 from pellucid.resource.codec import etag
 from pellucid.resource.resource import Resource
+from pellucid.resource.writes import unmatched
 from pellucid.schema.rules import Actor
 
 __all__ = ["Reads", "Who"]
@@ -80,8 +81,11 @@ class Reads:
         tag = etag(body)
         if request.trace is not None:
             request.trace.mark("encode")
-        if asked.conditional and not_modified(request.headers, tag):
-            return Response(304, fixed=b"%betag: %b\r\n" % (ALWAYS, matched_tag(request.headers, tag).encode()))
+        if asked.conditional:
+            if asked.required:
+                _require(request, tag)
+            if not_modified(request.headers, tag):
+                return Response(304, fixed=b"%betag: %b\r\n" % (ALWAYS, matched_tag(request.headers, tag).encode()))
         return Response(200, body, fixed=b"%betag: %b\r\n" % (asked.head, tag.encode()))
 
     def missing(self, key: str) -> Problem:
@@ -95,7 +99,7 @@ class Reads:
         asked = asked_of(request.headers)
         actor = self._who(request)
         query = request.query
-        if asked.first is not None:
+        if asked.first is not None and not _pages(query):
             limit = "" if asked.rows is None else f"&limit={asked.rows}"
             query = f"{query}&offset={asked.first}{limit}" if query else f"offset={asked.first}{limit}"
         warm, texts = (self._counted if asked.count else self._many).find(query, actor)
@@ -144,8 +148,11 @@ class Reads:
         tag = etag(body)
         if request.trace is not None:
             request.trace.mark("encode")
-        if asked.conditional and not_modified(request.headers, tag):
-            return Response(304, fixed=b"%betag: %b\r\n" % (ALWAYS, matched_tag(request.headers, tag).encode()))
+        if asked.conditional:
+            if asked.required:
+                _require(request, tag)
+            if not_modified(request.headers, tag):
+                return Response(304, fixed=b"%betag: %b\r\n" % (ALWAYS, matched_tag(request.headers, tag).encode()))
         count = len(rows)
         first = int(texts[warm.offset]) if warm.offset >= 0 else warm.skipped
         if reading.counts and total is None:
@@ -167,18 +174,29 @@ class Reads:
         limit = int(texts[warm.limit]) if warm.limit >= 0 else warm.most
         if count and count >= min(limit, self._resource.most_rows) and (total is None or first + count < total):
             head += self._next(request, warm, rows)
-        if asked.applied:
-            head += f"preference-applied: {asked.applied}\r\n"
         status = 206 if total is not None and count < total and asked.form is not Form.OBJECT else 200
-        return Response(status, body, fixed=asked.head + head.encode("latin-1"))
+        return Response(status, body, fixed=asked.head + asked.counted + head.encode("latin-1"))
 
     def _next(self, request: Request, warm: Warm, rows: Rows) -> str:
         """The link to the page after this one: the same query with the cursor of its last row."""
         query = request.query
         if "after=" in query or "offset=" in query:
             query = "&".join([part for part in query.split("&") if not part.startswith(("after=", "offset="))])
+        if ">" in query or "<" in query:
+            query = query.replace("<", "%3C").replace(">", "%3E")  # a JSON path's arrow would end the link
         cursor = warm.reading.prepared.cursor(rows[-1])
         return f'link: <{self._path}?{query}{"&" if query else ""}after={cursor}>; rel="next"\r\n'
+
+
+def _require(request: Request, tag: str) -> None:
+    """If-Match on a read: the caller wants this state or none (RFC 9110, section 13.1.1)."""
+    if preconditions(request.method, request.headers, etag=tag) is Outcome.FAILED:
+        raise unmatched(tag)
+
+
+def _pages(query: str) -> bool:
+    """Whether a query string says itself which rows to show; then it counts, and not Range, which may be ignored."""
+    return any(part.startswith(("limit=", "offset=", "after=")) for part in query.split("&"))
 
 
 def by_key(query: Query) -> Query:

@@ -15,11 +15,11 @@ import msgspec
 from pellucid.api.asked import Asked, Form, Return, asked_of
 from pellucid.api.bodies import MERGE_PATCH, media_of, read_changes, read_new, read_whole
 from pellucid.api.filters import parse
-from pellucid.api.hooks import Action, HookedWrites
+from pellucid.api.hooks import Deed, HookedWrites
 from pellucid.api.idempotency import Idempotency
 from pellucid.api.rest import Who, by_key
 from pellucid.db.database import Database, Script, Value
-from pellucid.errors import FILTER_REQUIRED, INVALID_BODY, NOT_ONE_ROW, FieldError, Problem
+from pellucid.errors import BAD_HEADER, FILTER_REQUIRED, INVALID_BODY, NOT_ONE_ROW, FieldError, Problem
 from pellucid.http.conditional import Outcome, preconditions
 from pellucid.http.messages import Request, Response
 from pellucid.plan.query import Query, Shape
@@ -62,6 +62,7 @@ class Changes:
         object.
         """
         asked = asked_of(request.headers)
+        _one_only(asked)
         actor = self._who(request)
         body = request.body if request.body is not None else await request.read()
         parameters = dict(parse_qsl(request.query)) if request.query else {}
@@ -89,15 +90,15 @@ class Changes:
         actor = self._who(request)
         body = await request.read()
         query = self._at(request, values[0])
-        new = self._keyed(await read_whole(request, body, self._intake, actor), values[0])
+        rows = [self._keyed(await read_whole(request, body, self._intake, actor), values[0])]
         script = self._writes.replace(
-            new, query, actor, returning=asked.returns is not Return.MINIMAL, guard=self._guard(request)
+            rows, query, actor, returning=asked.returns is not Return.MINIMAL, guard=self._guard(request)
         )
 
         def answer(written: Written) -> Response:
             return self._created(asked, written, False) if written.created else self._changed(asked, written, one=True)
 
-        return await self._run("update", request, asked, actor, body, script, answer, query=query, changes={})
+        return await self._run("replace", request, asked, actor, body, script, answer, query=query, rows=rows)
 
     async def patch_one(self, request: Request, values: tuple[str, ...]) -> Response:
         """PATCH /api/<collection>/<key>: change the fields that are named (RFC 7396). 200 with the object."""
@@ -168,6 +169,7 @@ class Changes:
 
     def _filtered(self, request: Request) -> Query:
         query = self._query(request)
+        _one_only(asked_of(request.headers))
         if query.shape.where is None:
             raise Problem(
                 FILTER_REQUIRED,
@@ -204,7 +206,7 @@ class Changes:
 
     async def _run(
         self,
-        action: Action,
+        action: Deed,
         request: Request,
         asked: Asked,
         actor: Actor,
@@ -216,12 +218,12 @@ class Changes:
         trace = request.trace
         if trace is not None:
             trace.mark("query")
+        repeatable = request.headers.get("idempotency-key") if action != "delete" else None
+        once = self._once.of(request, body, repeatable) if repeatable is not None else None
         if self._hooked.wanted(action):
-            return answer(await self._hooked.run(action, request, actor, script, rollback=asked.rollback, **hooked))
-        repeatable = request.headers.get("idempotency-key")
-        if repeatable is not None and action in ("create", "update"):
-            once = self._once.once(request, body, repeatable, script, answer)
-            return await self._database.write(once, trace, rollback=asked.rollback)
+            return await self._hooked.run(action, request, actor, script, answer, once=once, rollback=asked.rollback, **hooked)
+        if once is not None:
+            return await self._database.write(once.around(script, answer), trace, rollback=asked.rollback)
         response = answer(await self._database.write(script, trace, rollback=asked.rollback))
         if trace is not None:
             trace.mark("encode")
@@ -234,14 +236,14 @@ class Changes:
             head = self._count_head(asked, written)
         else:
             location = f"{self._path}/{self._key_text(written.keys[0])}" if written.keys else self._path
-            head = f"location: {location}\r\n".encode() + self._applied(asked)
+            head = f"location: {location}\r\n".encode() + asked.said("return", "resolution", "missing", "tx")
         status = 201 if written.count or listed else 200
         if asked.returns in (Return.MINIMAL, Return.HEADERS_ONLY) or written.codec is None:
             return Response(status, b"", fixed=head)
         return self._body(status, asked, written, head, one=not listed)
 
     def _changed(self, asked: Asked, written: Written, *, one: bool) -> Response:
-        head = self._applied(asked) if one else self._count_head(asked, written)
+        head = asked.said("return", "tx", "max-affected") if one else self._count_head(asked, written)
         if asked.returns in (Return.MINIMAL, Return.HEADERS_ONLY) or written.codec is None:
             return Response(204, fixed=head)
         return self._body(200, asked, written, head, one=one)
@@ -268,12 +270,16 @@ class Changes:
         assert isinstance(key, str)
         return quote(key, safe="")
 
-    def _applied(self, asked: Asked) -> bytes:
-        return f"preference-applied: {asked.applied}\r\n".encode("latin-1") if asked.applied else b""
-
     def _count_head(self, asked: Asked, written: Written) -> bytes:
         last = f"0-{written.count - 1}" if written.count else "*"
-        return f"content-range: {last}/{written.count if asked.count else '*'}\r\n".encode() + self._applied(asked)
+        said = asked.said("return", "resolution", "missing", "tx", "max-affected", "count")
+        return f"content-range: {last}/{written.count if asked.count else '*'}\r\n".encode() + said
+
+
+def _one_only(asked: Asked) -> None:
+    """Refuse If-Match where many rows are written: it would have to be ignored, which it must never be."""
+    if asked.required:
+        raise Problem(BAD_HEADER, "If-Match tells of the state of one row", hint="put the row's key into the path")
 
 
 def _merger(changes: Mapping[str, Value], nested: tuple[str, ...]) -> Callable[[dict[str, Value]], dict[str, Value]]:

@@ -55,6 +55,8 @@ def wire_type(field: FieldSpec) -> object:
     kind: Any = field.python_type
     if field.kind is Kind.DATETIME:
         meta["tz"] = True
+    if field.key and field.kind is Kind.STR:
+        meta.setdefault("min_length", 1)  # an empty key has no path
     if field.kind is Kind.INT:
         if "ge" not in meta and "gt" not in meta:
             meta["ge"] = INT64.ge

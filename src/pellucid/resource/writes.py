@@ -31,7 +31,7 @@ from pellucid.resource.resource import Reading, Resource
 from pellucid.schema.rules import Actor
 from pellucid.sql.statement import Prepared
 
-__all__ = ["Guard", "Writes", "Written"]
+__all__ = ["Guard", "Writes", "Written", "unmatched"]
 
 Guard = Callable[[bytes | None], None]
 """Asked inside the transaction with the row as it is now (its JSON), or None where there is none; raises to refuse the
@@ -194,18 +194,21 @@ class Writes:
     # Replace
 
     def replace(
-        self, new: New, query: Query, actor: Actor, *, returning: bool = True, guard: Guard | None = None
+        self, rows: Sequence[New], query: Query, actor: Actor, *, returning: bool = True, guard: Guard | None = None
     ) -> Script[Written]:
-        """Put a whole row at a key: create it or take every field of the one that is there (RFC 9110, section 9.3.4)."""
+        """Put a whole row at a key: create it or take every field of the one that is there (RFC 9110, section 9.3.4).
+
+        `rows` holds that one row, which is looked at only when the script runs.
+        """
         current = yield from self._current(query, actor)
         if guard is not None:
             guard(current)
         if current is None:
             shape = msgspec.structs.replace(query.shape, key=None)
-            written = yield from self.create([new], actor, shape, returning=returning)
+            written = yield from self.create(rows, actor, shape, returning=returning)
             written.created = True
             return written
-        values, _ = new
+        values, _ = rows[0]
         key = self.resource.model.key.name
         kept = {key, *(field.name for field in self.resource.intake.fields if field.stamp == "created")}
         changes = {name: value for name, value in zip(self._columns, values, strict=True) if name not in kept}

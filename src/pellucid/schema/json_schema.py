@@ -42,6 +42,8 @@ _NUMERIC = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "e
 def field_schema(field: FieldSpec, *, incoming: bool) -> Schema:
     """What a field's value looks like, to a caller who sends it (`incoming`) or receives it."""
     schema = _MAKERS.get(field.kind, _plain)(field, incoming)
+    if field.key and field.kind is Kind.STR and incoming:
+        schema["minLength"] = 1  # an empty key has no path
     for check in field.checks:
         _constrain(schema, field, check.name, check.bound)
     spoken = [field.description] if field.description else []
