@@ -135,7 +135,7 @@ def test_tls_refuses_old_versions_and_survives_plain_text(certificate, authority
             client = await connect(address, ssl=trusting(authority), server_hostname="localhost")
             assert len((await client.ask(GET))[2]) == 200_000
 
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
         run(main())
 
 

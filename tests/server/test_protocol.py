@@ -17,7 +17,8 @@ BIG = bytes(range(256)) * 4096
 
 
 def post(body: bytes, *fields: bytes) -> bytes:
-    return b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), b"".join(f + b"\r\n" for f in fields), body)
+    more = b"".join(field + b"\r\n" for field in fields)
+    return b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), more, body)
 
 
 def echo(request: Request) -> Response:

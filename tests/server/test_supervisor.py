@@ -41,14 +41,18 @@ run(main())
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="workers need POSIX signals")
 
 
+def edit(script: Path, text: str) -> None:
+    script.write_text(text)
+
+
 class Running:
     """A supervisor under way, and what it reported."""
 
     def __init__(self, port: int, reports: list[str]) -> None:
         self.port, self.reports = port, reports
 
-    async def ask(self, path: str = "/", keep: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None) -> tuple[int, str]:
-        reader, writer = keep or await asyncio.open_connection("127.0.0.1", self.port)
+    async def ask(self, path: str = "/") -> tuple[int, str]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
         answer = await asyncio.wait_for(reader.read(), 20)
         writer.close()
@@ -118,7 +122,7 @@ def test_a_rolling_restart_loses_no_request(script: Path) -> None:
         async with supervised(script) as it:
             await it.ask()
             slow = asyncio.ensure_future(it.ask("/slow"))
-            script.write_text(WORKER.replace('"one"', '"two"'))
+            edit(script, WORKER.replace('"one"', '"two"'))
             os.kill(os.getpid(), signal.SIGHUP)
             statuses: set[int] = set()
             async with asyncio.timeout(20):
@@ -137,7 +141,7 @@ def test_a_rolling_restart_that_fails_keeps_the_old_workers(script: Path) -> Non
     async def main() -> None:
         async with supervised(script) as it:
             _, before = await it.ask()
-            script.write_text("raise SystemExit(4)")
+            edit(script, "raise SystemExit(4)")
             os.kill(os.getpid(), signal.SIGHUP)
             async with asyncio.timeout(20):
                 while not any("could not be started" in report for report in it.reports):
@@ -159,7 +163,7 @@ def test_a_change_reloads_and_no_connection_is_refused(script: Path) -> None:
 
             asking = [asyncio.ensure_future(callers()) for _ in range(3)]
             await asyncio.sleep(0)
-            script.write_text(WORKER.replace('"one"', '"two"'))
+            edit(script, WORKER.replace('"one"', '"two"'))
             await it.until("two")
             stop.set()
             await asyncio.gather(*asking)
@@ -172,10 +176,10 @@ def test_while_a_file_is_broken_callers_are_told_so(script: Path) -> None:
     async def main() -> None:
         async with supervised(script, watch=[script.parent]) as it:
             await it.until("one")
-            script.write_text("raise SystemExit(4)")
+            edit(script, "raise SystemExit(4)")
             await it.until("could not be started")
             assert (await it.ask())[0] == 503
-            script.write_text(WORKER.replace('"one"', '"three"'))
+            edit(script, WORKER.replace('"one"', '"three"'))
             await it.until("three")
 
     asyncio.run(main())
@@ -183,7 +187,7 @@ def test_while_a_file_is_broken_callers_are_told_so(script: Path) -> None:
 
 def test_a_worker_that_never_starts_gives_its_exit_status(script: Path) -> None:
     async def main() -> int:
-        script.write_text("raise SystemExit(7)")
+        edit(script, "raise SystemExit(7)")
         sockets = listen("127.0.0.1", 0)
         with contextlib.closing(sockets[0]):
             return await asyncio.wait_for(Supervisor([sys.executable, str(script)], sockets, workers=2).run(), 20)

@@ -153,7 +153,9 @@ Converse = Callable[..., Conversation]
 def talk() -> Converse:
     """Hold one conversation: `talk(pieces, handler, limits, eof=...)`."""
 
-    def held(pieces: Iterable[bytes], handler: Handler = echo, limits: Limits | None = None, *, eof: bool = False) -> Conversation:
+    def held(
+        pieces: Iterable[bytes], handler: Handler = echo, limits: Limits | None = None, *, eof: bool = False
+    ) -> Conversation:
         return asyncio.run(converse(pieces, handler, limits, eof=eof))
 
     return held

@@ -60,7 +60,7 @@ _BLOCK = re.compile(rb"(?:" + _TOKEN + rb"++:[\t -~\x80-\xff]*+\r\n)*+\r\n").ful
 _NAME = re.compile(_TOKEN + rb"+").fullmatch
 _VALUE = re.compile(rb"[\t -~\x80-\xff]*").fullmatch
 plain_line = re.compile(rb"GET (/[!\"$-~]*) HTTP/1\.1\r\n").fullmatch
-"""The plainest request lines, in one look: a part of what `parse_line` accepts, read alike. It leaves the length to the caller."""
+"""The plainest request lines, in one look: a part of what `parse_line` accepts, read alike. Their length is the caller's."""
 _ABSOLUTE = re.compile(r"[hH][tT][tT][pP][sS]?://([^/?#]*)([/?][!-~]*)?").fullmatch
 # RFC 9110, section 7.2: uri-host [":" port]; a registered name, an IPv4 address, or an IP literal in brackets.
 _HOST = re.compile(
