@@ -5,6 +5,7 @@ Out: `dev.svg`, what `pellucid dev` prints while the atlas is used; `atlas.png`,
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -45,7 +46,8 @@ def main() -> None:
         if not (copy / "data.db").exists():
             tables = [f"data/{name}.csv" for name in ("continents", "countries", "cities")]
             subprocess.run([*command, "load", "app.py", *tables], cwd=copy, check=True)
-        server = subprocess.Popen([*command, "dev", "app.py", "--port", "0"], cwd=copy, env=environ, stderr=subprocess.PIPE, text=True)
+        command += ["dev", "app.py", "--port", "0"]
+        server = subprocess.Popen(command, cwd=copy, env=environ, stderr=subprocess.PIPE, text=True)
         lines: list[str] = []
         ready = threading.Event()
         reader = threading.Thread(target=read, args=(server, lines, ready))
@@ -82,7 +84,7 @@ def draw(lines: list[str]) -> None:
     begin = next(number for number, line in enumerate(lines) if "serves" in line)
     blank = next(number for number, line in enumerate(lines) if number > begin and not line.strip())
     requests = [line for line in lines[blank + 2 :] if re.search(r"GET|POST", line)][: len(ASKED)]
-    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"), force_terminal=True)
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     for line in ["$ pellucid dev\n", *lines[begin : blank + 1], *requests]:
         console.print(Text.from_ansi(line.rstrip("\n")))
     picture = console.export_svg(title="pellucid dev", unique_id="dev")
@@ -96,8 +98,9 @@ def shot(port: int) -> None:
     if chromium is None:
         print("no Chromium is installed: atlas.png stays as it is")
         return
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000", "--window-size=1200,690"]
-    subprocess.run([chromium, *options, f"--screenshot={HERE / 'atlas.png'}", f"http://127.0.0.1:{port}/"], check=True, capture_output=True)
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000"]
+    target = [f"--screenshot={HERE / 'atlas.png'}", "--window-size=1200,690", f"http://127.0.0.1:{port}/"]
+    subprocess.run([chromium, *options, *target], check=True, capture_output=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """A page of the documentation, taken apart into what can be run, and what it prints compared with what the page shows.
 
-In: Markdown. Out: `Block`s in order, table rows that name a request, links; and for shown and real output the first line that differs. It runs
-nothing: `terminal.py` does.
+In: Markdown. Out: `Block`s in order, table rows that name a request, links; and for shown and real output the first line that
+differs. It runs nothing: `terminal.py` does.
 
-What may differ is listed in `VARYING`, each with the exact shape that it must have; beside that a shown line `...` stands for any number of
-lines, and `…` inside a line for any text in it.
+What may differ is listed in `VARYING`, each with the exact shape that it must have; beside that a shown line `...` stands for any
+number of lines, and `…` inside a line for any text in it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 _FENCE = re.compile(r"^```(\w*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
-_COMMENT = re.compile(r"<!--\s*(.*?)\s*-->\s*\Z", re.DOTALL)
+_COMMENT = re.compile(r"<!--\s*((?:(?!-->).)*?)\s*-->\s*\Z", re.DOTALL)
 _NAMED = re.compile(r"(?:#|<!--) ([\w./-]+\.\w+)(, continued)?(?: -->)?\n")
 _LINK = re.compile(r"!?\[[^\]\n]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+?)\s*$", re.MULTILINE)
@@ -34,7 +34,7 @@ class Block:
 
     @property
     def file(self) -> tuple[str, bool] | None:
-        """The file that the block is, by its first line (`# app.py`), and whether it is added to what is there (`, continued`)."""
+        """The file that the block is, by its first line (`# app.py`), and whether it is added to (`, continued`)."""
         named = _NAMED.match(self.text)
         return None if named is None or self.language == "console" else (named[1], named[2] is not None)
 
@@ -137,6 +137,7 @@ VARYING: tuple[tuple[str, str, str], ...] = (
     ("a duration", r" *\b\d+(?:\.\d+)?(?= m?s\b)", r" *\d+(?:\.\d+)?"),
     ("a duration in Server-Timing", r"(?<=dur=)\d+(?:\.\d+)?", r"\d+(?:\.\d+)?"),
     ("a duration in JSON", r"(?<=_ms\":)\s*-?\d+(?:\.\d+)?", r"\s*-?\d+(?:\.\d+)?"),
+    ("a size in the log, since messages change", r"(?<= ms) +\d+(?:\.\d)? k?B(?= #)", r" +\d+(?:\.\d)? k?B"),
     ("the stations of a request in the log", r"(?<=#......) (?:[a-z]+ \d+\.\d\d ?)+$", r"(?: [a-z]+ \d+(?:\.\d+)?)*"),
     ("version", r"(?<=Pellucid )\d+\.\d+\.\d+", r"\d+\.\d+\.\d+"),
 )

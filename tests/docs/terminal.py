@@ -1,7 +1,8 @@
 """A terminal for the documentation's examples: a folder, a server that really runs, and curl without curl.
 
-In: commands as a page has them. Out: what they print. Commands run in `sh`, except `cd`, servers (`pellucid dev`, `pellucid run`), which run on until
-the next one or the end, and `curl`, whose few options are understood here, so that the tests need nothing but Python.
+In: commands as a page has them. Out: what they print. Commands run in `sh`, except `cd`, servers (`pellucid dev`, `run`),
+which run on until the next one or the end, and `curl`, whose few options are understood here, so that the tests need nothing but
+Python.
 
 The page's port 8000 stands for the port that the server found free.
 """
@@ -19,8 +20,7 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -39,7 +39,7 @@ class Server:
         self.lines: list[str] = []
         self.seen = 0
         """How many lines the page has been compared with."""
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
         self._ended = False
         self.process = subprocess.Popen(
             arguments, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
@@ -50,12 +50,12 @@ class Server:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            with self._changed:
+            with self.changed:
                 self.lines.append(line.rstrip("\n"))
-                self._changed.notify_all()
-        with self._changed:
+                self.changed.notify_all()
+        with self.changed:
             self._ended = True
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def wait(self, pattern: str, start: int = 0) -> bool:
         """Wait until a line from `start` on fits, or the process has ended; False for the latter."""
@@ -63,8 +63,8 @@ class Server:
         def fits() -> bool:
             return any(re.search(pattern, line) for line in self.lines[start:])
 
-        with self._changed:
-            if not self._changed.wait_for(lambda: fits() or self._ended, DEADLINE):
+        with self.changed:
+            if not self.changed.wait_for(lambda: fits() or self._ended, DEADLINE):
                 raise AssertionError(f"the server never said {pattern!r}; it said {self.lines[start:]}")
             return fits()
 
@@ -93,7 +93,8 @@ class Terminal:
         """Ports of the page -> ports that are used."""
         bin = Path(sys.executable).parent
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PELLUCID_", "PYTEST", "COV"))}
-        self.environ = {**kept, "PATH": f"{bin}{os.pathsep}{os.environ.get('PATH', '')}", "PYTHONUTF8": "1", "NO_COLOR": "1", "COLUMNS": "120"}
+        path = f"{bin}{os.pathsep}{os.environ.get('PATH', '')}"
+        self.environ = {**kept, "PATH": path, "PYTHONUTF8": "1", "NO_COLOR": "1", "COLUMNS": "120"}
 
     # Files
 
@@ -124,8 +125,8 @@ class Terminal:
             return self._serve(words)
         before, said = self._watched(), len(self.server.lines) if self.server is not None else 0
         done = subprocess.run(
-            ["/bin/sh", "-c", text], input=given or "", cwd=self.folder, env=self.environ, text=True, encoding="utf-8", timeout=60,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            ["/bin/sh", "-c", text], input=given or "", cwd=self.folder, env=self.environ, text=True, encoding="utf-8",
+            timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
         if self._watched() != before:
             self._wait_for_reload(said)
@@ -166,12 +167,12 @@ class Terminal:
             self.ports = {shown: port}
         return self._plain(self.server.lines)
 
-    def said(self, many: int) -> list[str]:
-        """What the server has said since the page looked last, at least so many lines."""
+    def said(self, fits: Callable[[list[str]], bool]) -> list[str]:
+        """What the server has said since the page looked last, waited for until it fits: a line is written after its answer."""
         assert self.server is not None, "no server runs"
         server = self.server
-        with server._changed:
-            server._changed.wait_for(lambda: len(server.lines) >= server.seen + many, DEADLINE)
+        with server.changed:
+            server.changed.wait_for(lambda: fits(self._plain(server.lines[server.seen :])), 5)
             lines, server.seen = server.lines[server.seen :], len(server.lines)
         return self._plain(lines)
 
@@ -234,28 +235,39 @@ def read_curl(text: str) -> Asked:
     words = iter(shlex.split(text)[1:])
     for word in words:
         match word:
-            case "-i": asked.head = True
-            case "-s": asked.silent = True
-            case "-g": asked.glob = False
-            case "-k": asked.insecure = True
-            case "-I": asked.method, asked.only_head, asked.head = "HEAD", True, True
-            case "-X": asked.method = next(words)
+            case "-i":
+                asked.head = True
+            case "-s":
+                asked.silent = True
+            case "-g":
+                asked.glob = False
+            case "-k":
+                asked.insecure = True
+            case "-I":
+                asked.method, asked.only_head, asked.head = "HEAD", True, True
+            case "-X":
+                asked.method = next(words)
             case "-H":
                 name, _, value = next(words).partition(":")
                 asked.headers.append((name, value.strip()))
-            case "-d" | "--data-binary": asked.body = next(words)
+            case "-d" | "--data-binary":
+                asked.body = next(words)
             case "--json":
                 asked.body = next(words)
                 asked.headers += [("Content-Type", "application/json"), ("Accept", "application/json")]
-            case "-F": asked.forms.append(next(words))
-            case "--unix-socket": asked.unix = next(words)
+            case "-F":
+                asked.forms.append(next(words))
+            case "--unix-socket":
+                asked.unix = next(words)
             case _:
                 assert not word.startswith("-"), f"curl's option {word} is not understood here"
                 assert not asked.url, f"two addresses: {asked.url} and {word}"
                 asked.url = word if "://" in word else f"http://{word}"
     assert asked.url.isascii(), f"curl does not encode what is not ASCII: {text}"
     assert " " not in asked.url, f"curl does not encode blanks: {text}"
-    assert not asked.glob or not re.search(r"[\[\]{}]", asked.url), f"curl takes brackets and braces for a list without -g: {text}"
+    assert not asked.glob or not re.search(r"[\[\]{}]", asked.url), (
+        f"curl takes brackets and braces for a list without -g: {text}"
+    )
     return asked
 
 
@@ -276,7 +288,11 @@ def exchange(asked: Asked, folder: Path) -> str:
     headers = [(name, value) for name, value in headers if name.lower() not in names] + asked.headers
     target = parts.path or "/"
     try:
-        connection.putrequest(asked.method or ("GET" if body is None else "POST"), f"{target}?{parts.query}" if parts.query else target, skip_accept_encoding=True)
+        connection.putrequest(
+            asked.method or ("GET" if body is None else "POST"),
+            f"{target}?{parts.query}" if parts.query else target,
+            skip_accept_encoding=True,
+        )
         for name, value in headers:
             connection.putheader(name, value)
         if body is not None:
@@ -297,10 +313,16 @@ def _body(asked: Asked, folder: Path) -> tuple[bytes | None, list[tuple[str, str
         pieces: list[bytes] = []
         for form in asked.forms:
             name, _, value = form.partition("=")
-            named = f'; filename="{Path(value[1:]).name}"\r\nContent-Type: application/octet-stream' if value.startswith("@") else ""
+            named = (
+                f'; filename="{Path(value[1:]).name}"\r\nContent-Type: application/octet-stream' if value.startswith("@") else ""
+            )
             content = (folder / value[1:]).read_bytes() if value.startswith("@") else value.encode()
-            pieces.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode() + content + b"\r\n")
-        return b"".join([*pieces, f"--{boundary}--\r\n".encode()]), [("Content-Type", f"multipart/form-data; boundary={boundary}")]
+            pieces.append(
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode() + content + b"\r\n"
+            )
+        return b"".join([*pieces, f"--{boundary}--\r\n".encode()]), [
+            ("Content-Type", f"multipart/form-data; boundary={boundary}")
+        ]
     if asked.body is None:
         return None, []
     body = (folder / asked.body[1:]).read_bytes() if asked.body.startswith("@") else asked.body.encode()

@@ -103,7 +103,7 @@ def _with_fields(model: ModelSpec, given: Collection[str], rule: Rule, actor: Ac
 
 
 def _who(actor: Actor) -> str:
-    return "nobody who is not signed in" if actor.id is None else "this account"
+    return "without an account one" if actor.id is None else "this account"
 
 
 def _denied(actor: Actor, message: str) -> Problem:
@@ -216,7 +216,7 @@ class _Resolver:
             raise Problem(UNKNOWN_FIELD, f"'{way}{name}' cannot be read: it is only ever written")
         column = self._readable(field)
         if column is None:
-            raise _denied(self._actor, f"'{way}{name}' may not be read by {_who(self._actor)}")
+            raise _denied(self._actor, f"'{way}{name}': {_who(self._actor)} may not read this")
         if path and field.kind is not Kind.JSON:
             raise Problem(
                 BAD_QUERY, f"'{way}{name}' is of type {field.kind.value}, so it has no '->' inside", hint="only JSON fields have"
