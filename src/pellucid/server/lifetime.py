@@ -15,9 +15,9 @@ from pellucid.server.body import IncomingBody
 from pellucid.server.connection import Event, State, after
 from pellucid.server.outgoing import Outgoing, as_bytes
 from pellucid.server.reader import HeadReader
-from pellucid.server.service import Service, problem_response
+from pellucid.server.service import Service, log, problem_response
 
-__all__ = ["CLOSE", "Lifetime"]
+__all__ = ["CLOSE", "LifetimeProtocol"]
 
 CLOSE = "connection: close\r\n"
 
@@ -25,7 +25,7 @@ _FIRST_REQUEST = 1.0
 """Seconds that a connection without any request so far has for its first one when the worker stops."""
 
 
-class Lifetime(asyncio.Protocol):
+class LifetimeProtocol(asyncio.Protocol):
     """A connection from its first byte to its last, whatever is said on it."""
 
     __slots__ = (
@@ -74,6 +74,7 @@ class Lifetime(asyncio.Protocol):
     def _refuse(self, problem: Problem) -> None:
         """Answer what never became a request, and end the connection."""
         id = self._service.new_id()
+        log.info("refused with %d: %s, request %s", problem.status, problem.message, id)
         response = problem_response(problem, id)
         self._transport.write(self._service.encoder.whole(response, as_bytes(response.body), id, id, CLOSE))
         self._linger()
@@ -148,6 +149,9 @@ class Lifetime(asyncio.Protocol):
             self._body.fail(Problem(REQUEST_TIMEOUT, "The body did not arrive in time"))
         elif self._state is State.LINGERING and self._out.progress(at):
             self.deadline = self._out.until
+        elif self._state is State.LINGERING and not self._transport.get_write_buffer_size():
+            self.deadline = inf
+            self._transport.close()
         elif self._state is State.IDLE:
             self._close()
         else:

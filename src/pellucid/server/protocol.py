@@ -28,14 +28,14 @@ from pellucid.http.messages import Request, Response
 from pellucid.http.parse import Head, plain_line, too_large
 from pellucid.server.body import IncomingBody
 from pellucid.server.connection import Event, State, after
-from pellucid.server.lifetime import CLOSE, Lifetime
+from pellucid.server.lifetime import CLOSE, LifetimeProtocol
 from pellucid.server.outgoing import CHUNKED, Outgoing, as_bytes, framing_of
 from pellucid.server.service import Service
 from pellucid.spans import Trace, now
 
 __all__ = ["HttpProtocol"]
 
-_IDLE, _HEAD, _BODY, _HANDLING, _STREAMING, _DRAINING, _FLUSHING, _LINGERING, CLOSED = State
+_IDLE, _HEAD, _BODY, _HANDLING, _STREAMING, _DRAINING, _FLUSHING, _LINGERING, _CLOSED = State
 
 _AT_ONCE = 16
 """Pipelined requests answered before other connections have their turn."""
@@ -43,7 +43,7 @@ _RETRY = (("Retry-After", "1"),)
 _KEEP_ALIVE = "connection: keep-alive\r\n"
 
 
-class HttpProtocol(Lifetime):
+class HttpProtocol(LifetimeProtocol):
     """The server's side of one HTTP/1.1 connection."""
 
     __slots__ = (
@@ -172,7 +172,7 @@ class HttpProtocol(Lifetime):
             self._lingered += len(data)
             if self._lingered > self._service.limits.linger_bytes:
                 self.abort()
-        elif state is not CLOSED:
+        elif state is not _CLOSED:
             self._take_body(data)
             self._advance()
 
@@ -356,7 +356,7 @@ class HttpProtocol(Lifetime):
 
     def _respond(self, request: Request, response: Response) -> None:
         """Write any answer; a streamed one begins here and goes on in a task."""
-        if self._state is CLOSED:
+        if self._state is _CLOSED:
             self._unobserved = (request, response)
             self._observe_late()
             return
@@ -385,7 +385,7 @@ class HttpProtocol(Lifetime):
             await self._out.send(body, response.length, chunked)
         except (Exception, asyncio.CancelledError) as error:
             self._transport.abort()
-            if self._state is not CLOSED:
+            if self._state is not _CLOSED and isinstance(error, Exception):
                 self._service.report(request, error)
             self._keep = False
         self._sending = None
@@ -421,7 +421,7 @@ class HttpProtocol(Lifetime):
             self.deadline = service.idle_deadline
             if self._out.blocked:
                 self._enter(Event.BLOCKED)
-        elif self._state is CLOSED or self._transport.is_closing():
+        elif self._state is _CLOSED or self._transport.is_closing():
             self._observe_late()
         elif not self._keep:
             self._finish()

@@ -18,7 +18,7 @@ from pellucid.http.encode import Encoder
 from pellucid.http.messages import Handler, Observer, Request, Response
 from pellucid.server.connection import Limits, timeouts
 
-__all__ = ["OnError", "Served", "Service", "problem_response"]
+__all__ = ["OnError", "Served", "Service", "log", "log_error", "problem_response"]
 
 OnError = Callable[[Request, BaseException], None]
 
@@ -26,7 +26,7 @@ _PROBLEM_JSON = b"content-type: application/problem+json\r\n"
 _ROOM_TO_REFUSE = 256
 _LAST_WORDS = 0.5
 """Seconds for the answers to requests that were given up when the worker stopped."""
-_log = logging.getLogger("pellucid.server")
+log = logging.getLogger("pellucid.server")
 
 
 class Served(Protocol):
@@ -49,7 +49,7 @@ def problem_response(problem: Problem, trace_id: str) -> Response:
 
 def log_error(request: Request, error: BaseException) -> None:
     """What happens to a handler's exception where nobody asked for it."""
-    _log.error("%s %s failed, request %s", request.method, request.path, request.id, exc_info=error)
+    log.error("%s %s failed, request %s", request.method, request.path, request.id, exc_info=error)
 
 
 def _ids() -> Iterator[str]:
@@ -137,7 +137,7 @@ class Service:
         try:
             self.on_error(request, error)
         except Exception:
-            _log.exception("on_error failed")
+            log.exception("on_error failed")
 
     def observe(self, request: Request, response: Response, at: int) -> None:
         """Tell the observer, if there is one; a failure there must not cost the connection."""
