@@ -42,15 +42,15 @@ export function post(path, body) {
 
 /**
  * Call `tell({path, server, total})` (times in ms) for each answer of the API. The browser reads the
- * server's own figure from the `Server-Timing` header, where the server sends one.
+ * server's own figures, one for each station that the request passed, from the `Server-Timing` header, where there is one.
  */
 export function watchTimings(tell) {
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       const { pathname, search } = new URL(entry.name);
-      if (entry.initiatorType !== "fetch") continue;
+      if (entry.initiatorType !== "fetch" || entry.responseStatus === 0) continue; // 0: there was no answer
       const durations = (entry.serverTiming ?? []).map((part) => part.duration);
-      const server = durations.length ? Math.max(...durations) : null;
+      const server = durations.length ? durations.reduce((sum, duration) => sum + duration, 0) : null;
       tell({ path: pathname + search, server, total: entry.duration });
     }
   }).observe({ type: "resource", buffered: true });

@@ -55,10 +55,12 @@ function find(address, signal) {
 }
 
 function failed(problem) {
+  const others = h("a", { href: "#/" }, "All countries");
+  const again = h("button", { click: () => show(false) }, "Try again");
   const content = [
     h("header", { class: "title" }, h("h1", {}, problem.status === 404 ? "Not on this map" : "That did not work")),
     h("p", { class: "notice" }, [problem.message, problem.hint].filter(Boolean).join(": ")),
-    h("p", {}, h("a", { href: "#/" }, "All countries")),
+    h("p", {}, problem.status === 404 ? others : again),
   ];
   return { title: "Problem", content, places: [] };
 }
