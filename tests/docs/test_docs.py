@@ -17,6 +17,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from documents import ROOT, Block, anchors, asked_in_tables, blocks, commands, difference, links, pages
 from terminal import Terminal, read_curl
 
+from pellucid.api.asked import _KNOWN as KNOWN
+from pellucid.api.filters import LIMITS
+from pellucid.api.grammar import UNSUPPORTED
+from pellucid.plan.query import OPERATORS
+from pellucid.schema import rules
+from pellucid.schema.model import FieldInfo
+
 PAGES = pages()
 NOT_RUN_AT_MOST = 8
 
@@ -126,6 +133,28 @@ def test_every_file_that_the_design_map_names_exists() -> None:
     assert len(files) > 20
     missing = [file for file in files if not any((folder / file).exists() for folder in (ROOT / "src" / "pellucid", ROOT))]
     assert not missing
+
+
+def test_the_page_on_queries_names_every_operator_preference_and_limit_and_no_other() -> None:
+    text = (ROOT / "docs" / "queries.md").read_text(encoding="utf-8")
+    offered, refused = text.split("## What PostgREST has and this has not")
+    assert set(re.findall(r"^\| `(\w+)` \| [^|]+ \| `/api", offered, re.MULTILINE)) == set(OPERATORS)
+    assert set(UNSUPPORTED) <= set(re.findall(r"`(\w+)`", refused))
+    preferences = offered.split("## Preferences")[1].split("## Limits")[0]
+    told = re.findall(r"`([\w-]+)=([\w-]+)`", preferences)
+    known = [(name, value) for name, values in KNOWN.items() for value in values or {"N"}]
+    assert sorted(set(told)) == sorted(known)
+    for limit in LIMITS.__struct_fields__:
+        assert re.search(rf"(?<![\d,]){getattr(LIMITS, limit):,}\s", offered.split("## Limits")[1]), limit
+
+
+def test_the_page_on_models_names_every_option() -> None:
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    for option in FieldInfo.__dataclass_fields__:
+        assert re.search(rf"`[^`\n]*\b{option}\b ?=?", text) or f"{option}=" in text, option
+    for name in rules.__all__:
+        if name.islower():
+            assert name in text or name == "simplify", name
 
 
 # What tests the documentation must itself be able to fail.
