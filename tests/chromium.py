@@ -34,8 +34,8 @@ FLAGS = (
 )  # fmt: skip
 # Chromium expects its ends of the pipes on 3 and 4, and subprocess keeps the numbers that they have.
 _ON_3_AND_4 = """\
-import os, sys
-reading, writing = (os.dup(int(number)) for number in sys.argv[1:3])
+import fcntl, os, sys
+reading, writing = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])  # out of the way of 3 and 4
 os.dup2(reading, 3)
 os.dup2(writing, 4)
 os.execv(sys.argv[3], sys.argv[3:])
@@ -52,6 +52,7 @@ class Page:
         self._unread = b""
         self._serial = 0
         self._session: str | None = None
+        self._read = False
         self.wrong: list[str] = []
         """Console errors and warnings, exceptions, requests that failed or were answered with an error."""
         self.asked: list[tuple[str, str]] = []
@@ -94,7 +95,9 @@ class Page:
         return message
 
     def _hear(self, event: str, told: dict[str, Any]) -> None:
-        if event == "Network.requestWillBeSent":
+        if event == "Page.domContentEventFired":
+            self._read = True
+        elif event == "Network.requestWillBeSent":
             self.asked.append((told["request"]["method"], told["request"]["url"]))
         elif event == "Network.responseReceived" and told["response"]["status"] >= 400:
             self.wrong.append(f"{told['response']['status']} {told['response']['url']}")
@@ -110,9 +113,13 @@ class Page:
     # What a user does.
 
     def open(self, address: str) -> None:
-        """Go to an address; what it shows is waited for with `until`."""
+        """Go to an address and read its document; what the page makes of it is waited for with `until`."""
+        self._read = False
         told = self.call("Page.navigate", url=address)
         assert "errorText" not in told, f"{address}: {told['errorText']}"
+        until = time.monotonic() + DEADLINE
+        while "loaderId" in told and not self._read:  # without one, only what follows # has changed
+            self._next(until, address)
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is awaited."""

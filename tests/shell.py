@@ -53,7 +53,7 @@ class Shell:
     def serving(self, *words: str, **variables: str) -> Iterator[Served]:
         """`pellucid dev` or `run` while the block runs; ended by SIGTERM, and its exit code looked at."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "pellucid", *words, "--port", "0"],
+            [sys.executable, "-m", "pellucid", *words, *(() if "--port" in words else ("--port", "0"))],
             cwd=self.folder, env=environment(**variables), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
         served = Served(process)

@@ -149,7 +149,8 @@ def test_a_postcard_is_sent_and_read(served: Served) -> None:
     assert isinstance(sent, dict)
     assert (sent["author"], sent["city"]) == ("Ada", PARIS)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", sent["written"])
-    read = get(served, f"/api/cities/{PARIS}?select=postcards(author,text,written)&postcards.order=written.desc&postcards.limit=1")
+    latest = "postcards(author,text,written)&postcards.order=written.desc&postcards.limit=1"
+    read = get(served, f"/api/cities/{PARIS}?select={latest}")
     assert read == {"postcards": [{name: sent[name] for name in ("author", "text", "written")}]}
 
 
