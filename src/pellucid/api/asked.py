@@ -46,7 +46,7 @@ ALWAYS: Final = b"cache-control: no-cache\r\nvary: accept, accept-encoding, pref
 _HEADS: Final[dict[Form, bytes]] = {
     Form.JSON: b"content-type: application/json\r\n" + ALWAYS,
     Form.OBJECT: b"content-type: application/vnd.pgrst.object+json\r\n" + ALWAYS,
-    Form.ARRAY: b"content-type: application/json\r\n" + ALWAYS,
+    Form.ARRAY: b"content-type: application/vnd.pgrst.array+json\r\n" + ALWAYS,
     Form.CSV: b"content-type: text/csv; charset=utf-8\r\n" + ALWAYS,
 }
 _OFFERS: Final = tuple(form.value for form in Form)

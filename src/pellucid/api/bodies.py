@@ -60,6 +60,13 @@ def media_of(request: Request) -> str:
         name = found.name if found is not None else ""
         if name.endswith("+json") and name != MERGE_PATCH:
             name = JSON
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise Problem(
+                UNSUPPORTED_MEDIA_TYPE,
+                "a coded body is not taken here",
+                hint="send it without Content-Encoding",
+                headers=[("accept-encoding", "identity")],
+            )
         known = facts[_FACT] = name
     if known not in _TAKEN.get(request.method, _TAKEN["PUT"]):
         raise _not_taken(request)

@@ -17,7 +17,7 @@ from pellucid.plan.query import OPERATORS
 from pellucid.schema.json_schema import REFERENCE, Schema, field_schema, intake_schema, own_types, row_schema
 from pellucid.schema.names import snake_case
 from pellucid.schema.rules import AllOf, AnyOf, Anyone, Nobody, Rule
-from pellucid.schema.spec import Catalog, FieldSpec, Kind, ModelSpec
+from pellucid.schema.spec import Catalog, Default, FieldSpec, Kind, ModelSpec
 from pellucid.web.signature import EndpointSpec
 
 __all__ = ["openapi", "openapi_document"]
@@ -116,7 +116,16 @@ def _schemas(model: ModelSpec, catalog: Catalog) -> dict[str, object]:
         schemas[f"{model.name}Create"] = intake_schema(model, partial=False)
     if possible(model.rules.update):
         schemas[f"{model.name}Update"] = intake_schema(model, partial=True)
+    if _replaced(model) == f"{model.name}Replace":
+        schemas[f"{model.name}Replace"] = intake_schema(model, partial=False, keyed=True)
     return schemas
+
+
+def _replaced(model: ModelSpec) -> str:
+    """The schema of what PUT takes: that of a new row, but for a key that must be given, since the path gives it."""
+    if model.key.default is not Default.REQUIRED or not (possible(model.rules.create) and possible(model.rules.update)):
+        return f"{model.name}Create"
+    return f"{model.name}Replace"
 
 
 def _model_paths(model: ModelSpec) -> dict[str, dict[str, object]]:
@@ -234,9 +243,12 @@ def _get(model: ModelSpec) -> _Parts:
 
 def _written(model: ModelSpec, description: str, *, one: bool, created: bool = False) -> dict[str, object]:
     """The rows as they are after a write; without them where `return=minimal` leaves them out."""
-    content = _one_row(model) if one else {**_rows(model), "application/json": {"schema": _one_or_many(_row(model))}}
     headers = _headers("ETag", "Preference-Applied", *(("Location",) if created else ()))
-    return {"description": description, "headers": headers, "content": content}
+    answer: dict[str, object] = {"description": description, "headers": headers}
+    if not possible(model.rules.read):
+        return answer
+    content = _one_row(model) if one else {**_rows(model), "application/json": {"schema": _one_or_many(_row(model))}}
+    return {**answer, "content": content}
 
 
 def _one_or_many(schema: Schema) -> Schema:
@@ -247,15 +259,14 @@ def _create(model: ModelSpec) -> _Parts:
     schema: Schema = {"$ref": REFERENCE.format(name=f"{model.name}Create")}
     content = {
         "application/json": {"schema": _one_or_many(schema)},
-        "application/x-www-form-urlencoded": {"schema": schema},
-        "multipart/form-data": {"schema": schema},
+        **{form: {"schema": schema} for form in _FORMS},
         "text/csv": {"schema": {"type": "string"}},
     }
     return _Parts(
         _shared("columns", "on_conflict", "select", "prefer", "idempotency_key"),
         {
-            "200": _written(model, "Rows that existed were merged", one=False),
             "201": _written(model, "Created", one=False, created=True),
+            "204": {**_SILENT, "description": "The row existed, and was left as it is"},
         },
         (409, 413, 415, 422),
         {"required": True, "content": content},
@@ -276,7 +287,7 @@ def _change(model: ModelSpec, *, key: bool) -> _Parts:
         _selection(model, key),
         {"200": _written(model, "Changed", one=key), "204": _SILENT},
         (409, 413, 415, 422, *(_STALE if key else ())),
-        _body(f"{model.name}Update", "application/json", "application/merge-patch+json"),
+        _body(f"{model.name}Update", "application/json", "application/merge-patch+json", *_FORMS),
     )
 
 
@@ -289,7 +300,7 @@ def _replace(model: ModelSpec) -> _Parts:
             "204": _SILENT,
         },
         (409, 413, 415, 422, *_STALE),
-        _body(f"{model.name}Create", "application/json"),
+        _body(_replaced(model), "application/json", *_FORMS),
     )
 
 
@@ -300,6 +311,7 @@ def _delete(model: ModelSpec, *, key: bool) -> _Parts:
 
 _CONDITIONS = ("and", "or")
 _STALE = (404, 412)
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SILENT: Mapping[str, object] = {
     "description": "Done; nothing to say",
     "headers": _headers("ETag", "Content-Range", "Preference-Applied"),

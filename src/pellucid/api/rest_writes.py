@@ -154,7 +154,7 @@ class Changes:
         def answer(written: Written) -> Response:
             if shown:
                 return self._changed(asked, written, one=one)
-            return Response(204, fixed=self._count_head(asked, written))
+            return Response(204, fixed=asked.said("return", "tx") if one else self._count_head(asked, written))
 
         return await self._run("delete", request, asked, actor, b"", script, answer, query=query)
 
@@ -224,6 +224,9 @@ class Changes:
             return await self._hooked.run(action, request, actor, script, answer, once=once, rollback=asked.rollback, **hooked)
         if once is not None:
             return await self._database.write(once.around(script, answer), trace, rollback=asked.rollback)
+        if asked.form is Form.OBJECT:
+            # The answer may still refuse: then nothing is written.
+            return await self._database.write(_answered(script, answer), trace, rollback=asked.rollback)
         response = answer(await self._database.write(script, trace, rollback=asked.rollback))
         if trace is not None:
             trace.mark("encode")
@@ -232,15 +235,17 @@ class Changes:
     # The answer
 
     def _created(self, asked: Asked, written: Written, listed: bool) -> Response:
+        if not listed and not written.count:
+            return Response(204, fixed=asked.said("return", "resolution", "missing", "tx"))  # a duplicate, ignored
         if listed:
             head = self._count_head(asked, written)
         else:
-            location = f"{self._path}/{self._key_text(written.keys[0])}" if written.keys else self._path
-            head = f"location: {location}\r\n".encode() + asked.said("return", "resolution", "missing", "tx")
-        status = 201 if written.count or listed else 200
+            head = f"location: {self._path}/{self._key_text(written.keys[0])}\r\n".encode() + asked.said(
+                "return", "resolution", "missing", "tx"
+            )
         if asked.returns in (Return.MINIMAL, Return.HEADERS_ONLY) or written.codec is None:
-            return Response(status, b"", fixed=head)
-        return self._body(status, asked, written, head, one=not listed)
+            return Response(201, b"", fixed=head)
+        return self._body(201, asked, written, head, one=not listed)
 
     def _changed(self, asked: Asked, written: Written, *, one: bool) -> Response:
         head = asked.said("return", "tx", "max-affected") if one else self._count_head(asked, written)
@@ -254,9 +259,9 @@ class Changes:
         if asked.form is Form.CSV:
             body = codec.csv(written.rows)
         elif one or asked.form is Form.OBJECT:
+            if one and not written.rows:
+                return Response(201 if status == 201 else 204, fixed=head)  # written, but not for these eyes
             if len(written.rows) != 1:
-                if one:
-                    return Response(status, b"", fixed=head)
                 raise Problem(NOT_ONE_ROW, f"{len(written.rows)} rows came back", hint="ask for application/json")
             body = codec.one(written.rows[0])
             head += b"etag: %b\r\n" % etag(body).encode()
@@ -274,6 +279,10 @@ class Changes:
         last = f"0-{written.count - 1}" if written.count else "*"
         said = asked.said("return", "resolution", "missing", "tx", "max-affected", "count")
         return f"content-range: {last}/{written.count if asked.count else '*'}\r\n".encode() + said
+
+
+def _answered(script: Script[Written], answer: Answer) -> Script[Response]:
+    return answer((yield from script))
 
 
 def _one_only(asked: Asked) -> None:

@@ -88,6 +88,8 @@ class Writes:
         """Insert rows, or merge them into those that are there. `many` says that problems name the item's position."""
         plain = msgspec.structs.replace(shape, embeds=()) if shape.embeds else shape
         written = Written([], [], 0)
+        if not rows:  # nothing to write, yet whoever may not is told, and the answer has its columns
+            written.codec = self._insert(plain, actor, (), resolution, on_conflict)[0].codec
         sole = len(rows) == 1 and not shape.embeds
         for position, (values, guarded) in enumerate(rows):
             write, bind = self._insert(plain, actor, guarded, resolution, on_conflict)

@@ -168,8 +168,10 @@ def row_schema(model: ModelSpec, catalog: Catalog) -> Schema:
     return described
 
 
-def intake_schema(model: ModelSpec, *, partial: bool) -> Schema:
-    """A body that makes a row, or with `partial` one that changes some of its fields (RFC 7396)."""
+def intake_schema(model: ModelSpec, *, partial: bool, keyed: bool = False) -> Schema:
+    """A body that makes a row, or with `partial` one that changes some of its fields (RFC 7396); `keyed` where the
+    path says the key already.
+    """
     properties: dict[str, object] = {}
     required: list[str] = []
     for field in model.fields:
@@ -185,7 +187,7 @@ def intake_schema(model: ModelSpec, *, partial: bool) -> Schema:
         if field.write_only or field.secret:
             schema["writeOnly"] = True
         properties[field.name] = schema
-        if field.default is Default.REQUIRED and not partial:
+        if field.default is Default.REQUIRED and not partial and not (keyed and field.key):
             required.append(field.name)
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return {**schema, "required": required} if required else schema
