@@ -71,7 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keepalive_timeout: Annotated[Seconds, "seconds an idle connection stays open"] = 75.0
     grace: Annotated[Some, "seconds that running requests have to end when the server stops"] = 10.0
 
-    anatomy: Annotated[Literal["off", "on"], "`on` records every request, span by span; `off` costs nothing"] = "off"
+    anatomy: Annotated[Literal["off", "on"], "`on` records requests, span by span: in `dev` all of them"] = "off"
+    anatomy_rate: Annotated[Whole, "requests a second and worker that `run` records whole; of the rest it keeps the slow and the failed"] = 100
     anatomy_keep: Annotated[Count, "requests kept in memory per worker, besides the slowest and the failed"] = 200
     access_log: Annotated[bool, "log every request; otherwise only slow and failed ones"] = False
     log_format: Annotated[Literal["pretty", "json"], "`pretty` for people, `json` for machines (one object a line)"] = "json"
@@ -89,7 +90,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "API": ("max_rows", "idempotency_hours", "compress_min_bytes", "threads"),
     "Limits": ("connections", "request_line_bytes", "header_count", "header_bytes", "max_body_bytes",
                "header_timeout", "body_timeout", "keepalive_timeout", "grace"),
-    "Seeing": ("anatomy", "anatomy_keep", "access_log", "log_format", "log_level", "slow_request_ms"),
+    "Seeing": ("anatomy", "anatomy_rate", "anatomy_keep", "access_log", "log_format", "log_level", "slow_request_ms"),
 }  # fmt: skip
 """The order of the documentation."""
 

@@ -31,6 +31,7 @@ from pellucid.errors import Problem
 from pellucid.http.messages import Observer, Request, Response
 from pellucid.server.connection import Limits
 from pellucid.server.listen import ListenError, address_of, inherited, tls_context
+from pellucid.server.service import Sampling
 from pellucid.server.worker import announce_ready, run, serve, stop_on_signals
 from pellucid.settings import SETTINGS, Settings, shown
 
@@ -153,6 +154,7 @@ async def _serve(app: App, settings: Settings, sockets: Sequence[socket.socket],
             stop=stop,
             limits=_limits(settings),
             observer=_observer(settings, backend.recorder),
+            sampling=_sampling(settings),
             tls=tls,
             grace=settings.grace,
             on_ready=ready,
@@ -188,9 +190,9 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _observer(settings: Settings, recorder: Recorder | None) -> Observer | None:
-    """Who is told of finished requests. With anatomy and access log off nobody is, and no request is timed."""
+    """Who is told of finished requests: the log in any case, since it tells of slow and failed ones."""
     if recorder is None:
-        return AccessLog(settings) if settings.access_log else None
+        return AccessLog(settings)
     record, log = recorder.observe, AccessLog(settings)
     slow = 0 if settings.access_log else int(settings.slow_request_ms * 1e6)
 
@@ -201,6 +203,14 @@ def _observer(settings: Settings, recorder: Recorder | None) -> Observer | None:
             log(request, response, finished)
 
     return both
+
+
+def _sampling(settings: Settings) -> Sampling:
+    """How many requests are seen through: all in `dev` and where all are logged, as many as `anatomy_rate` says in production."""
+    slow = settings.slow_request_ms / 1000
+    if settings.access_log or (settings.mode == "dev" and settings.anatomy == "on"):
+        return Sampling(slow=slow)
+    return Sampling(settings.anatomy_rate if settings.anatomy == "on" else 0, slow)
 
 
 def _prepare_database(app: App, project: Project) -> None:

@@ -92,6 +92,7 @@ class Reader:
         self._stopped = True
 
     def close(self) -> None:
+        """Let go of the connection."""
         self.db.close(True)
 
 

@@ -300,7 +300,8 @@ class HttpProtocol(LifetimeProtocol):
     def _handle(self, request: Request, parent: str | None = None) -> None:
         """Call the handler and answer: at once if it does, with no task made for it."""
         service = self._service
-        if service.observer is not None:
+        if service.observer is not None and service.traces_left > 0:
+            service.traces_left -= 1
             request.trace = self._trace(parent)
         try:
             answer = service.handler(request)
@@ -408,13 +409,14 @@ class HttpProtocol(LifetimeProtocol):
         """The answer is written: tell who watches, and let the connection go on or end."""
         service = self._service
         if service.observer is not None:
+            at = now()
+            telling = self._out.blocked or response.status >= 500 or at - self._started >= service.slow
+            if telling and request.trace is None:
+                request.trace = Trace(self._trace_id, self._started)
             if self._out.blocked:
                 self._unobserved = (request, response)
-            else:
-                try:
-                    service.observer(request, response, now())
-                except Exception as error:  # whoever watches must not cost the connection
-                    service.report(request, error)
+            elif request.trace is not None:
+                service.observe(request, response, at)
         if self._state is _HANDLING and self._keep:
             self._body = None
             self._state = _IDLE  # the table's step, and its clock as of the last sweep

@@ -11,14 +11,17 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from itertools import chain, count
+from math import inf
 from typing import Protocol
+
+import msgspec
 
 from pellucid.errors import INTERNAL, Problem
 from pellucid.http.encode import Encoder
 from pellucid.http.messages import Handler, Observer, Request, Response
 from pellucid.server.connection import Limits, timeouts
 
-__all__ = ["OnError", "Served", "Service", "log", "log_error", "problem_response"]
+__all__ = ["OnError", "Sampling", "Served", "Service", "log", "log_error", "problem_response"]
 
 OnError = Callable[[Request, BaseException], None]
 
@@ -62,6 +65,15 @@ def _ids() -> Iterator[str]:
     return chain.from_iterable(map(f"{process}{number:013x}".__add__, endings) for number in count(first))
 
 
+class Sampling(msgspec.Struct, frozen=True):
+    """What of the requests the observer sees: `rate` of them a second with a trace, and of the others those that fail with a
+    5xx or take at least `slow` seconds, with nothing but their beginning and end. The rest costs two looks at the clock.
+    """
+
+    rate: float = inf
+    slow: float = 0.5
+
+
 class Service:
     """One worker's serving side. `idle_deadline` is when a connection that is idle from now on will have been idle too long."""
 
@@ -71,12 +83,16 @@ class Service:
         *,
         limits: Limits | None = None,
         observer: Observer | None = None,
+        sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
         on_error: OnError = log_error,
         server_name: str = "pellucid",
     ) -> None:
         self.handler = handler
         self.limits = limits or Limits()
         self.observer = observer
+        self.traces_left = self._rate = sampling.rate
+        self.slow = int(sampling.slow * 1e9)
+        self._refill_at = 0.0
         self.on_error = on_error
         self.encoder = Encoder(server_name)
         self.connections: set[Served] = set()
@@ -98,6 +114,8 @@ class Service:
         """Pass over all connections: the one timer of the worker."""
         at = self.loop.time()
         self.encoder.refresh()
+        if at >= self._refill_at:
+            self.traces_left, self._refill_at = self._rate, at + 1.0
         # Connections that turn idle before the next pass take this deadline; the interval is added so that none is cut short.
         self.idle_deadline = at + self.limits.keepalive_timeout + self._interval
         late = [one for group in (self.connections, self.refused) for one in group if one.deadline <= at or one.blocked]

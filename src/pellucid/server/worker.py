@@ -21,7 +21,7 @@ from pellucid.http.messages import Handler, Observer
 from pellucid.server.connection import Limits
 from pellucid.server.listen import address_of, listen
 from pellucid.server.protocol import HttpProtocol
-from pellucid.server.service import OnError, Service, log_error
+from pellucid.server.service import OnError, Sampling, Service, log_error
 
 __all__ = ["SUPERVISOR_VARIABLE", "announce_ready", "run", "running", "serve", "stop_on_signals"]
 
@@ -38,6 +38,7 @@ async def serve(
     stop: asyncio.Event,
     limits: Limits | None = None,
     observer: Observer | None = None,
+    sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
     tls: ssl.SSLContext | None = None,
     grace: float = 10.0,
     server_name: str = "pellucid",
@@ -46,9 +47,10 @@ async def serve(
 ) -> None:
     """Serve until `stop` is set; then accept no more, let what is under way end within `grace` seconds, and return.
 
-    The sockets are closed at the end. `on_error` is told of a handler's exception, with its request.
+    The sockets are closed at the end. `observer` is told of answers, of as many as `sampling` says; `on_error` of a
+    handler's exception, with its request.
     """
-    service = Service(handler, limits=limits, observer=observer, on_error=on_error, server_name=server_name)
+    service = Service(handler, limits=limits, observer=observer, sampling=sampling, on_error=on_error, server_name=server_name)
     loop = asyncio.get_running_loop()
     servers = [
         await loop.create_server(
@@ -77,6 +79,7 @@ async def running(
     *,
     limits: Limits | None = None,
     observer: Observer | None = None,
+    sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
     tls: ssl.SSLContext | None = None,
     grace: float = 5.0,
     on_error: OnError = log_error,
@@ -92,6 +95,7 @@ async def running(
             stop=stop,
             limits=limits,
             observer=observer,
+            sampling=sampling,
             tls=tls,
             grace=grace,
             on_error=on_error,
