@@ -279,15 +279,15 @@ def exchange(asked: Asked, folder: Path) -> str:
     connection = http.client.HTTPConnection(host, port, timeout=DEADLINE)
     if parts.scheme == "https":
         connection = http.client.HTTPSConnection(host, port, timeout=DEADLINE, context=ssl._create_unverified_context())
-    if asked.unix is not None:
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(str(folder / asked.unix))
     names = {name.lower() for name, _ in asked.headers}
     body, headers = _body(asked, folder)
     headers = [("User-Agent", "curl/8.0"), ("Accept", "*/*"), *headers]
     headers = [(name, value) for name, value in headers if name.lower() not in names] + asked.headers
     target = parts.path or "/"
     try:
+        if asked.unix is not None:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.connect(str(folder / asked.unix))
         connection.putrequest(
             asked.method or ("GET" if body is None else "POST"),
             f"{target}?{parts.query}" if parts.query else target,

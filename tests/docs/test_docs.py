@@ -45,7 +45,9 @@ def test_every_example_of_a_page_does_what_it_shows(page: Path, tmp_path: Path, 
                 left_out.append(f"{names(page)}:{block.line}: {block.reason_not_run}")
             else:
                 wrong += run(block, terminal, namespace, page)
-        for request, ids, line in asked_in_tables(text):
+            if wrong and terminal.server is None:
+                break  # what follows would only say that nobody answers
+        for request, ids, line in asked_in_tables(text) if terminal.server is not None else ():
             status, body = terminal.get(request)
             found = [row["id"] for row in json.loads(body)] if status == 200 else body.decode()
             if found != ids:
