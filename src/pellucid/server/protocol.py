@@ -409,11 +409,10 @@ class HttpProtocol(LifetimeProtocol):
         """The answer is written: tell who watches, and let the connection go on or end."""
         service = self._service
         if service.observer is not None:
-            at = now()
-            telling = self._out.blocked or response.status >= 500 or at - self._started >= service.slow
-            if telling and request.trace is None:
+            at, blocked = now(), self._out.blocked
+            if request.trace is None and (blocked or response.status >= 500 or at - self._started >= service.slow):
                 request.trace = Trace(self._trace_id, self._started)
-            if self._out.blocked:
+            if blocked:
                 self._unobserved = (request, response)
             elif request.trace is not None:
                 service.observe(request, response, at)
@@ -434,10 +433,9 @@ class HttpProtocol(LifetimeProtocol):
 
     def _observe_late(self) -> None:
         """An answer has left the process."""
-        if self._unobserved is not None:
-            request, response = self._unobserved
-            self._unobserved = None
-            self._service.observe(request, response, now())
+        late, self._unobserved = self._unobserved, None
+        if late is not None:
+            self._service.observe(*late, now())
 
 
 def _bad_path() -> Problem:
