@@ -47,7 +47,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Kept for a client that is slow to take its answer; beyond it a streamed answer waits."""
     drain_bytes: int = 65_536
     """Of an unread body that are read and dropped to keep the connection; a longer one is cut off."""
-    linger_bytes: int = 1024 * 1024
+    linger_bytes: int = 64 * 1024 * 1024
+    """Dropped meanwhile; enough for a proxy that looks for an early answer only now and then while it passes an upload on."""
     stream_above: int = 65_536
     """Bodies up to this size reach the handler whole; longer ones as a stream."""
 
