@@ -186,6 +186,7 @@ def _limits(settings: Settings) -> Limits:
         body_timeout=settings.body_timeout,
         keepalive_timeout=settings.keepalive_timeout,
         connections=settings.connections,
+        parting_timeout=0.0 if settings.mode == "dev" else Limits().parting_timeout,  # a reload need not wait for a browser
     )
 
 

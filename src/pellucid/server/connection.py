@@ -38,6 +38,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Between an answer and the next request's first byte, and before the first request."""
     write_timeout: float = 30.0
     """Without the client taking any of its answer."""
+    parting_timeout: float = 0.25
+    """For requests on their way on idle connections when the worker stops; their answers say that the connection ends."""
     linger_timeout: float = 2.0
     """For a client to notice the last answer and close."""
     connections: int = 10_000

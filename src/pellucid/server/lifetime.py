@@ -115,7 +115,8 @@ class LifetimeProtocol(asyncio.Protocol):
             # Whoever has just connected is about to ask, and cannot know that it may have to ask again.
             self.deadline = self._loop.time() + _FIRST_REQUEST
         elif self._state is State.IDLE or self._state is State.FLUSHING:
-            self._loop.call_soon(self._close_if_idle)  # what has arrived already is served first
+            # A proxy may be using it at this very moment, and must not send a POST twice: it is told with the next answer.
+            self._loop.call_later(self._service.limits.parting_timeout, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
         if self._state is State.IDLE or self._state is State.FLUSHING:

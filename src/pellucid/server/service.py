@@ -171,7 +171,7 @@ class Service:
             await asyncio.wait([self._empty], timeout=seconds)
 
     async def stop(self, grace: float) -> None:
-        """End all connections: idle ones now, busy ones after their answer, all others after `grace` seconds."""
+        """End all connections: idle ones in a moment, busy ones after their answer, all others after `grace` seconds."""
         self.stopping = True
         for connection in tuple(self.connections):
             connection.stop()
