@@ -46,6 +46,7 @@ __all__ = [
     "Head",
     "Line",
     "bad_line",
+    "known_block",
     "parse_fields",
     "parse_line",
     "plain_line",
@@ -163,7 +164,7 @@ def _remember(block: bytes, pairs: list[tuple[bytes, bytes]]) -> None:
             _known_lines[line] = (pair, name.decode("latin-1"), value.decode("latin-1"))
 
 
-def _put_together(block: bytes) -> Fields | None:
+def _put_together(block: bytes) -> Headers | None:
     """What a block of HTTP/1.1 means, if its lines are known or plain and one is Host; else None: it goes the long way."""
     get = _known_lines.get
     pairs: list[tuple[bytes, bytes]] = []
@@ -180,7 +181,17 @@ def _put_together(block: bytes) -> Fields | None:
         pairs.append(known[0])
         by_name[known[1]] = known[2]
     # A field that comes twice has to be joined, and two Hosts have to be refused: both is left to the long way.
-    return Fields(Headers.of(pairs, by_name)) if len(by_name) == len(lines) and "host" in by_name else None
+    return Headers.of(pairs, by_name) if len(by_name) == len(lines) and "host" in by_name else None
+
+
+def known_block(data: bytes, start: int, size_limit: int = 32_768, count_limit: int = 100) -> Headers | None:
+    """The fields of a plain block that is all of `data` behind `start`, where its lines allow the short way; else None.
+
+    Such a block belongs to HTTP/1.1, has no body, and concerns nothing but its request.
+    """
+    if data[-4:] != b"\r\n\r\n" or len(data) - start > size_limit or data.count(b"\n", start) > count_limit:
+        return None
+    return _put_together(data[start:]) if data.find(b"\r\n\r\n", start) == len(data) - 4 else None
 
 
 class _Collector:
@@ -206,8 +217,8 @@ def parse_fields(version: str, block: bytes, count_limit: int = 100) -> Fields:
     """
     if block.count(b"\n") - 1 > count_limit:
         raise Problem(HEADERS_TOO_LARGE, f"There are more than {count_limit} header fields")
-    if version == "1.1" and (fields := _put_together(block)) is not None:
-        return fields
+    if version == "1.1" and (known := _put_together(block)) is not None:
+        return Fields(known)
     if _BLOCK(block) is None:
         raise _bad_block(block)
     collector = _Collector()

@@ -10,7 +10,8 @@ The fast lane. A client on a kept connection sends the same header block again a
 What a block means doesn't depend on the request line (see `http/parse.py`), so a block that was read once need not be read
 again. `data_received` takes the lane where what arrived is one plain request line followed by exactly the bytes of the last
 block: the line is checked as strictly as ever, and as it has no CRLF but its last and the block ends at its only blank line,
-the bytes are one whole request without a body. Everything else goes the long way, through `_advance`.
+the bytes are one whole request without a body. A block that differs in lines which stand for themselves (`known_block`) takes
+the lane too. Everything else goes the long way, through `_advance`.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from functools import partial
 from math import inf
 from typing import cast
 
-from pellucid.errors import BAD_REQUEST, SHUTTING_DOWN, TOO_MANY_CONNECTIONS, Problem
+from pellucid.errors import SHUTTING_DOWN, TOO_MANY_CONNECTIONS, Problem
 from pellucid.http.encode import CONTINUE, bodiless
 from pellucid.http.headers import Headers
 from pellucid.http.messages import Request, Response
-from pellucid.http.parse import Head, plain_line, too_large
+from pellucid.http.parse import Head, known_block, plain_line, too_large
 from pellucid.server.body import IncomingBody
 from pellucid.server.connection import Event, State, after
 from pellucid.server.lifetime import CLOSE, LifetimeProtocol
 from pellucid.server.outgoing import CHUNKED, Outgoing, as_bytes, framing_of
-from pellucid.server.service import Service
+from pellucid.server.service import Service, bad_path, cut_short, nonsense
 from pellucid.spans import Trace, now
 
 __all__ = ["HttpProtocol"]
@@ -92,20 +93,23 @@ class HttpProtocol(LifetimeProtocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._state is _IDLE and data.endswith(self._block):
-            line_ends = len(data) - self._block_size
+        if self._state is _IDLE and self._block:
+            service, line_ends = self._service, len(data) - self._block_size
+            headers: Headers | None = self._headers
+            if not data.endswith(self._block):
+                line_ends = data.find(b"\n") + 1
+                headers = known_block(data, line_ends, service.limits.header_bytes, service.limits.header_count)
             line = plain_line(data, 0, line_ends)
-            service = self._service
-            if line is not None and line_ends <= service.limits.request_line:
+            if headers is not None and line is not None and line_ends <= service.limits.request_line:
                 if service.observer is not None:
                     self._started = self._received = now()
                 try:
                     # By position: a class called with keywords costs half as much again.
                     request = Request(
-                        "GET", line[1].decode(), self._headers, b"", None, "1.1", self._scheme, self._client, service.new_id()
+                        "GET", line[1].decode(), headers, b"", None, "1.1", self._scheme, self._client, service.new_id()
                     )
                 except UnicodeDecodeError:
-                    self._refuse(_bad_path())
+                    self._refuse(bad_path())
                     return
                 self._state = _HANDLING  # BYTES and WHOLE in one step
                 self._trace_id = request.id
@@ -118,7 +122,7 @@ class HttpProtocol(LifetimeProtocol):
         self._block = ()
         match self._state:
             case State.HEAD | State.BODY:
-                self._refuse(_cut_short())
+                self._refuse(cut_short())
             case State.STREAMING if self._body is not None:
                 self._keep = False
                 self._body.fail(ConnectionResetError("the client closed its side before the body was whole"))
@@ -193,7 +197,7 @@ class HttpProtocol(LifetimeProtocol):
                 head = reader.take()
                 if head is None:
                     if self._eof:
-                        raise _cut_short()
+                        raise cut_short()
                     break
                 self._begin(head)
             except Problem as problem:
@@ -242,7 +246,7 @@ class HttpProtocol(LifetimeProtocol):
                 scheme=self._scheme, client=self._client, id=id,
             )  # fmt: skip
         except UnicodeDecodeError:
-            self._refuse(_bad_path())
+            self._refuse(bad_path())
             return
         self._trace_id = id if fields.parent is None else fields.parent[0]
         self._handle(request, None if fields.parent is None else fields.parent[1])
@@ -337,7 +341,7 @@ class HttpProtocol(LifetimeProtocol):
         try:
             self._task = future = asyncio.ensure_future(answer, loop=self._loop)
         except TypeError:
-            self._respond(request, self._service.fault(request, _nonsense(answer)))
+            self._respond(request, self._service.fault(request, nonsense(answer)))
             return
         self.deadline = inf
         future.add_done_callback(partial(self._completed, request))
@@ -351,7 +355,7 @@ class HttpProtocol(LifetimeProtocol):
             error = future.exception()
         answer = future.result() if error is None else self._service.fault(request, error)
         if not isinstance(answer, Response):
-            answer = self._service.fault(request, _nonsense(answer))
+            answer = self._service.fault(request, nonsense(answer))
         self._respond(request, answer)
         self._advance()
 
@@ -436,15 +440,3 @@ class HttpProtocol(LifetimeProtocol):
         late, self._unobserved = self._unobserved, None
         if late is not None:
             self._service.observe(*late, now())
-
-
-def _bad_path() -> Problem:
-    return Problem(BAD_REQUEST, "The percent-encoded bytes of the path are not UTF-8")
-
-
-def _cut_short() -> Problem:
-    return Problem(BAD_REQUEST, "The connection ended in the middle of a request")
-
-
-def _nonsense(answer: object) -> TypeError:
-    return TypeError(f"the handler answered with {type(answer).__name__}, not with a Response or an awaitable of one")

@@ -16,12 +16,23 @@ from typing import Protocol
 
 import msgspec
 
-from pellucid.errors import INTERNAL, Problem
+from pellucid.errors import BAD_REQUEST, INTERNAL, Problem
 from pellucid.http.encode import Encoder
 from pellucid.http.messages import Handler, Observer, Request, Response
 from pellucid.server.connection import Limits, timeouts
 
-__all__ = ["OnError", "Sampling", "Served", "Service", "log", "log_error", "problem_response"]
+__all__ = [
+    "OnError",
+    "Sampling",
+    "Served",
+    "Service",
+    "bad_path",
+    "cut_short",
+    "log",
+    "log_error",
+    "nonsense",
+    "problem_response",
+]
 
 OnError = Callable[[Request, BaseException], None]
 
@@ -48,6 +59,21 @@ class Served(Protocol):
 def problem_response(problem: Problem, trace_id: str) -> Response:
     """A problem that the server itself answers (RFC 9457)."""
     return Response(problem.status, problem.as_json(trace_id), headers=list(problem.headers), fixed=_PROBLEM_JSON)
+
+
+def bad_path() -> Problem:
+    """A path that is no text."""
+    return Problem(BAD_REQUEST, "The percent-encoded bytes of the path are not UTF-8")
+
+
+def cut_short() -> Problem:
+    """A connection that ended too early."""
+    return Problem(BAD_REQUEST, "The connection ended in the middle of a request")
+
+
+def nonsense(answer: object) -> TypeError:
+    """A handler that answered with something else."""
+    return TypeError(f"the handler answered with {type(answer).__name__}, not with a Response or an awaitable of one")
 
 
 def log_error(request: Request, error: BaseException) -> None:

@@ -165,9 +165,7 @@ class Supervisor:
             SUPERVISOR_VARIABLE: str(theirs.fileno()),
         }
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *self._command, env=environment, pass_fds=[*numbers, theirs.fileno()]
-            )
+            process = await asyncio.create_subprocess_exec(*self._command, env=environment, pass_fds=[*numbers, theirs.fileno()])
         worker = _Worker(process, ours)
         self._spawn(self._await_death(worker))
         return worker
