@@ -151,9 +151,7 @@ def wanted(row: Row) -> list[Wanted]:
         case Row.NOT_MODIFIED:
             return [Wanted(row, id=id) for id in source.sample(range(1, CITIES + 1), CONDITIONAL_KEYS)]
         case Row.LIST | Row.EMBED:
-            # The first fifty pages. At a deep offset most of the time is SQLite's walk over the rows that are skipped,
-            # which is the same in every process and hides the servers that are to be compared.
-            offsets = [page * PAGE for page in range(min(PAGES, 50))]
+            offsets = [page * PAGE for page in range(PAGES)]
             source.shuffle(offsets)
             return [Wanted(row, offset=offset) for offset in offsets]
         case Row.FILTER:
