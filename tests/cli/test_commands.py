@@ -102,6 +102,12 @@ def test_a_failed_import_shows_the_users_lines_and_none_of_ours(shell: Shell) ->
     assert "pellucid/cli" not in said
 
 
+def test_a_syntax_error_is_shown_where_it_is_and_nothing_of_ours(shell: Shell) -> None:
+    shell.write("shop.py", "def f((a)):\n    pass\n")
+    said = shell("routes", "shop.py", code=1).stderr
+    assert re.fullmatch(r'pellucid: shop.py cannot be imported\n    File "shop.py", line 1\n.*\n.*\n    SyntaxError: .*\n', said)
+
+
 def test_a_file_without_an_app_says_what_it_needs(shell: Shell) -> None:
     shell.write("shop.py", "x = 1\n")
     assert "shop.py has no app: it needs a line such as app = App(models=[...])" in shell("routes", "shop.py", code=2).stderr

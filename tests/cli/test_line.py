@@ -48,6 +48,11 @@ def test_a_line_fits_its_terminal_and_its_columns_stand_below_each_other(width: 
     assert "…" in lines[1]
 
 
+def test_where_there_is_little_room_words_go_before_the_bar() -> None:
+    assert plain(request_line(facts(), 80, colour=True)).endswith("#abcdef sql 0.21")
+    assert "█" in request_line(facts(), 100, colour=True)
+
+
 def test_the_bar_shows_each_stations_share_in_its_colour() -> None:
     line = request_line(facts(stations={"parse": 5 * MS, "sql": 5 * MS}, duration=10 * MS), 100, colour=True)
     cells = re.findall(r"\x1b\[([0-9;]+)m(█)", line)

@@ -24,7 +24,7 @@ _STATIONS: Mapping[str, str] = {
     "finish": GREEN, "compress": GREEN, "write": GREY,
 }  # fmt: skip
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_LEAST_PATH, _BAR = 24, 10
+_LEAST_PATH, _BAR, _LEAST_LEGEND = 24, 10, 12
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ def request_line(facts: Facts, width: int, *, colour: bool, slow_ms: float = 500
         left.append(style(f"#{facts.id[-6:]:<6}", GREY, colour))
         room -= 8
     if facts.stations and facts.duration:
-        if colour and room > _BAR:
+        if colour and room > _BAR + _LEAST_LEGEND:  # a bar alone would be a riddle
             left.append(_bar(facts.stations, facts.duration))
             room -= _BAR + 1
         left.extend(_legend(facts.stations, facts.duration, room, colour))

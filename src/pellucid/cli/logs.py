@@ -184,11 +184,12 @@ def readable_traceback(error: BaseException, *, colour: bool = False) -> str:
             parts.append("    which led to")
         frames = traceback.extract_tb(each.__traceback__)
         theirs = [frame for frame in frames if not _is_ours(frame.filename)]
-        for frame in theirs or frames:
+        for frame in theirs or ([] if isinstance(each, SyntaxError) else frames):  # it names its place itself
             parts.append(f"    {_place(frame)} {style(f'in {frame.name}', GREY, colour)}")
             if frame.line:
                 parts.append(f"        {frame.line}")
-        said = "".join(traceback.format_exception_only(each)).rstrip().replace("\n", "\n    ")
+        said = "".join(traceback.format_exception_only(each)).strip().replace("\n", "\n    ")
+        said = said.replace(f'"{Path.cwd()}{os.sep}', '"')  # a SyntaxError's place
         parts.append(f"    {style(said, f'{BOLD};{RED}', colour)}")
     return "\n".join(parts)
 

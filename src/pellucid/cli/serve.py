@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -112,6 +113,8 @@ def _listen(settings: Settings) -> list[socket.socket]:
 def _tidy(settings: Settings) -> None:
     if settings.unix_socket is not None:
         Path(settings.unix_socket).unlink(missing_ok=True)
+    if sys.stderr.isatty():
+        click.echo(err=True)  # or the shell's prompt would stand behind the ^C
 
 
 def _cores() -> int:
