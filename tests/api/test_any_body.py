@@ -278,3 +278,16 @@ def test_an_empty_cell_of_a_required_text_is_the_empty_text(tmp_path: Path) -> N
         answer = asker.post("/api/notes", b"key,text,extra\r\na,,\r\n", content_type=CSV)
         assert answer.json == [{"key": "a", "text": "", "extra": None}]
         assert asker.post("/api/notes", b"key,text\r\n,x\r\n", content_type=CSV).json["errors"][0]["path"] == "$[0].key"
+
+
+def test_a_form_is_read_as_a_row_of_a_table(backend: Asker) -> None:
+    made = backend.post(
+        "/api/things?select=whole,real,yes,tags,text", b"whole=&real=1.5&yes=on&tags=%5B%22a%22%5D&text=x", content_type=FORM
+    )
+    assert (made.status, made.json) == (201, {"whole": None, "real": 1.5, "yes": True, "tags": ["a"], "text": "x"})
+    path = made.headers["location"]
+    changed = backend.patch(f"{path}?select=real,text", b"real=", content_type=FORM)
+    assert changed.json == {"real": None, "text": "x"}, "an empty field takes a value away"
+    assert backend.put("/api/groups/formed", b"", content_type=FORM).status == 201, "the path gives the key"
+    bad = backend.post("/api/things", b"whole=x&nope=1", content_type=FORM)
+    assert (bad.status, [error["path"] for error in bad.json["errors"]]) == (422, ["$.nope"])

@@ -101,14 +101,14 @@ async def read_new(
         return [intake.one(body, actor)], False
     if media == CSV:
         return _csv(body, intake, actor), True
-    return [intake.convert(await _form(request), actor, strict=False)], False
+    return [intake.form(await _form(request), actor)], False
 
 
 async def read_whole(request: Request, body: bytes, intake: Intake, actor: Actor) -> New:
     """The row of a PUT: one object, with or without its key."""
     media = media_of(request)
     if media in FORMS:
-        return intake.convert(await _form(request), actor, strict=False)
+        return intake.form(await _form(request), actor, keyed=True)
     return intake.put(body, actor)
 
 
@@ -116,7 +116,7 @@ async def read_changes(request: Request, body: bytes, intake: Intake) -> dict[st
     """The columns that a body changes, by name."""
     media = media_of(request)
     if media in FORMS:
-        return intake.convert_patch(await _form(request), strict=False)
+        return intake.form_patch(await _form(request))
     return intake.patch(body)
 
 
@@ -140,7 +140,7 @@ def _chosen(body: bytes, intake: Intake, actor: Actor, columns: Collection[str])
     return (taken, True) if isinstance(taken, list) else ([taken], False)
 
 
-async def _form(request: Request) -> dict[str, object]:
+async def _form(request: Request) -> dict[str, str]:
     form = await read_form(request)
     try:
         if form.files:

@@ -18,7 +18,8 @@ from typing import Annotated, Any, Final, cast
 import msgspec
 
 from pellucid.db.database import Value
-from pellucid.errors import BAD_FILTER_VALUE, INVALID_BODY, FieldError, Problem, near, shorten
+from pellucid.errors import BAD_FILTER_VALUE, INVALID_BODY, FieldError, Problem
+from pellucid.resource.texts import Texts
 from pellucid.schema.model import make_uuid7
 from pellucid.schema.rules import NOBODY, Actor
 from pellucid.schema.spec import Default, FieldSpec, Kind, ModelSpec
@@ -99,6 +100,7 @@ class Intake:
             (field, check) for field in self.writable for check in field.checks if check.name not in _NATIVE.get(field.kind, ())
         )
         self._key = parse_text(model.key)
+        self._texts = Texts(model.name, self.writable)
         self._floats = tuple(field.name for field in self.writable if field.kind is Kind.FLOAT)
         self._guarded = tuple(field.name for field in self.writable if field.write is not None)
         self._storers = {field.name: _storer(field) for field in self.writable}
@@ -157,12 +159,12 @@ class Intake:
 
     # From parsed values: forms, CSV, user code
 
-    def convert(self, given: Mapping[str, object], actor: Actor, *, strict: bool = True) -> New:
-        """Python values by field name to a new row. Not `strict` means that texts may stand for numbers (forms)."""
+    def convert(self, given: Mapping[str, object], actor: Actor) -> New:
+        """Python values by field name to a new row."""
         try:
-            item = msgspec.convert(given, self.create_type, strict=strict)
+            item = msgspec.convert(given, self.create_type)
         except msgspec.ValidationError:
-            raise Problem(INVALID_BODY, errors=explain(self.create_type, dict(given), strict=strict)) from None
+            raise Problem(INVALID_BODY, errors=explain(self.create_type, dict(given))) from None
         self._finite(item)
         return self._new(item, actor)
 
@@ -176,12 +178,12 @@ class Intake:
                 values[at] = _storer(field)(given[field.name])
         return values
 
-    def convert_patch(self, given: Mapping[str, object], *, strict: bool = True) -> dict[str, Value]:
+    def convert_patch(self, given: Mapping[str, object]) -> dict[str, Value]:
         """Python values by field name to the columns they change."""
         try:
-            item = msgspec.convert(given, self.patch_type, strict=strict)
+            item = msgspec.convert(given, self.patch_type)
         except msgspec.ValidationError:
-            raise Problem(INVALID_BODY, errors=explain(self.patch_type, dict(given), strict=strict)) from None
+            raise Problem(INVALID_BODY, errors=explain(self.patch_type, dict(given))) from None
         return self._changes(item)
 
     def _finite(self, item: Any) -> None:
@@ -196,45 +198,42 @@ class Intake:
 
     def texts(self, header: Sequence[str]) -> Callable[[Sequence[str], Actor], New]:
         """A reader of rows of text (CSV) under this header: an empty cell is null or the default, and the empty text
-        where a text is required. Raises UNKNOWN fields at once, here.
+        where a text is required. Raises INVALID_BODY for unknown names at once, here.
 
         The reader raises INVALID_BODY with every bad cell of its row.
         """
-        unknown = [name for name in header if name not in self._position or self.fields[self._position[name]].read_only]
-        if unknown:
-            known = [field.name for field in self.writable]
-            errors = [
-                FieldError(f"$.{name}", "unknown-field", f"{self.model.name} has no field {name!r}; {near(name, known) or ''}")
-                for name in unknown
-            ]
-            raise Problem(INVALID_BODY, "the header names columns that do not exist", errors=errors)
-        fields = [self.fields[self._position[name]] for name in header]
-        readers = [(field.name, _cell_reader(field), _holds_empty(field)) for field in fields]
+        self._texts.check(header)
 
         def read(cells: Sequence[str], actor: Actor) -> New:
-            if len(cells) != len(readers):
+            if len(cells) != len(header):
                 raise Problem(
-                    INVALID_BODY, errors=[FieldError("$", "cells", f"the row has {len(cells)} cells, the header {len(readers)}")]
+                    INVALID_BODY, errors=[FieldError("$", "cells", f"the row has {len(cells)} cells, the header {len(header)}")]
                 )
-            given: dict[str, object] = {}
-            errors: list[FieldError] = []
-            for (name, reader, holds_empty), cell in zip(readers, cells, strict=True):
-                if cell == "" and not holds_empty:
-                    continue
-                try:
-                    given[name] = reader(cell)
-                except (ValueError, RecursionError) as error:
-                    errors.append(FieldError(f"$.{name}", "wrong-type", f"{shorten(cell)}: {error}"))
-            try:
-                item = msgspec.convert(given, self.create_type, str_keys=True)
-            except msgspec.ValidationError:
-                bad = {error.path for error in errors}
-                errors += [error for error in explain(self.create_type, given, strict=True) if error.path not in bad]
-            if errors:
-                raise Problem(INVALID_BODY, errors=errors)
-            return self._new(item, actor)
+            return self._new(self._fitted(self.create_type, *self._texts.read(zip(header, cells, strict=True))), actor)
 
         return read
+
+    def form(self, fields: Mapping[str, str], actor: Actor, *, keyed: bool = False) -> New:
+        """The fields of a form to a new row, read as the cells of a table are; `keyed` where its key stands elsewhere."""
+        self._texts.check(fields)
+        kind = self.put_type if keyed else self.create_type
+        return self._new(self._fitted(kind, *self._texts.read(fields.items())), actor)
+
+    def form_patch(self, fields: Mapping[str, str]) -> dict[str, Value]:
+        """The fields of a form to the columns they change: an empty one makes null where it can."""
+        self._texts.check(fields)
+        return self._changes(self._fitted(self.patch_type, *self._texts.read(fields.items(), clear=True)))
+
+    def _fitted(self, kind: Any, given: dict[str, object], errors: list[FieldError]) -> Any:
+        """The item of these values, or every reason against it."""
+        try:
+            item = msgspec.convert(given, kind, str_keys=True)
+        except msgspec.ValidationError:
+            bad = {error.path for error in errors}
+            errors += [error for error in explain(kind, given, strict=True) if error.path not in bad]
+        if errors:
+            raise Problem(INVALID_BODY, errors=errors)
+        return item
 
     # Checks and storage values
 
@@ -324,31 +323,9 @@ class Intake:
         return Problem(INVALID_BODY, f"{len(errors)} field{'s are' if len(errors) != 1 else ' is'} not valid", errors=errors)
 
 
-def _holds_empty(field: FieldSpec) -> bool:
-    """Whether an empty cell can only mean the empty text: one that must be there, and is not what names the row."""
-    return field.kind in (Kind.STR, Kind.BYTES) and field.default is Default.REQUIRED and not field.nullable and not field.key
-
-
 def _moved(errors: Iterable[FieldError], where: str) -> list[FieldError]:
     """Errors of one item, said of its place in the body."""
     return [FieldError(f"{where}{error.path[1:]}", error.code, error.message) for error in errors]
-
-
-def _cell_reader(field: FieldSpec) -> Callable[[str], object]:
-    """Text of a cell to the Python value that the wire type takes."""
-    kind = field.kind
-    if kind is Kind.STR:
-        return str
-    if kind is Kind.JSON:
-        return lambda cell: msgspec.json.decode(cell, type=cast("Any", field.python_type))
-    if kind is Kind.BYTES:
-        return lambda cell: msgspec.convert(cell, bytes)
-    if kind is Kind.BOOL:
-        read = parse_text(field)
-        return lambda cell: bool(read(cell))
-    if kind is Kind.FLOAT:
-        return parse_text(field)
-    return lambda cell: msgspec.convert(cell, cast("Any", field.python_type), strict=False)
 
 
 def _storer(field: FieldSpec) -> Callable[[Any], Value]:
