@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running import Asker, asking
 
 from pellucid import App, Call, Model, Problem, anyone, field
 from pellucid.errors import CHECK_VIOLATION
+from running import Asker, asking
 
 
 class Note(Model, read=anyone, write=anyone):

@@ -215,7 +215,7 @@ def _rows(model: ModelSpec) -> dict[str, object]:
 
 def _one_row(model: ModelSpec) -> dict[str, object]:
     one = {"schema": _row(model)}
-    return {"application/json": one, "application/vnd.pgrst.object+json": one, "text/csv": {"schema": {"type": "string"}}}
+    return {**_rows(model), "application/json": one}
 
 
 def _list(model: ModelSpec) -> _Parts:

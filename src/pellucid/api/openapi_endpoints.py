@@ -18,6 +18,7 @@ from pellucid.http.messages import Response
 from pellucid.schema.json_schema import REFERENCE, Schema
 from pellucid.schema.model import Model
 from pellucid.web.signature import EndpointSpec, ParameterSpec, Place
+from pellucid.web.strict import twin_with_limits
 from pellucid.web.templates import Page
 
 __all__ = ["endpoint_paths"]
@@ -61,7 +62,11 @@ class _Schemas:
             (schema,), found = msgspec.json.schema_components([annotation], ref_template=REFERENCE)
         except TypeError:
             return {}
-        return self._adopt(dict(schema), typing.cast("dict[str, Schema]", found))
+        components = typing.cast("dict[str, Schema]", found)
+        strict, kept = _strictly(annotation)
+        for name in kept.keys() & components.keys():
+            components[name] = _tightened(components[name], kept[name])
+        return self._adopt({**schema, **strict}, components)
 
     def _adopt(self, schema: Schema, found: dict[str, Schema]) -> Schema:
         """Take over components, renamed where a model or another class has the name already."""
@@ -79,6 +84,30 @@ class _Schemas:
             key = new.rpartition("/")[2]
             self._components[key] = typing.cast(Schema, _renamed(self._components[key], renamed))
         return typing.cast(Schema, _renamed(schema, renamed))
+
+
+def _strictly(annotation: object) -> tuple[Schema, Components]:
+    """The schema of a type's strict twin, which knows the constraints and takes no unknown fields; nothing where none can
+    be made, as for a result that nobody checks.
+    """
+    try:
+        (schema,), found = msgspec.json.schema_components([twin_with_limits(annotation)[0]], ref_template=REFERENCE)
+    except TypeError:
+        return {}, {}
+    return dict(schema), typing.cast(Components, found)
+
+
+def _tightened(component: Schema, strict: Schema) -> Schema:
+    """A class as its author wrote it, with what its strict twin knows of its fields, defaults apart."""
+    if strict.get("additionalProperties") is not False:
+        return component
+    written = typing.cast("dict[str, Schema]", component.get("properties", {}))
+    twins = typing.cast("dict[str, Schema]", strict.get("properties", {}))
+    properties = {
+        name: {**field, **{key: part for key, part in twins.get(name, {}).items() if key != "default"}}
+        for name, field in written.items()
+    }
+    return {**component, "properties": properties, "additionalProperties": False}
 
 
 def _is_model(annotation: object) -> bool:

@@ -77,7 +77,12 @@ class Reads:
         if not rows:
             raise self.missing(key)
         codec = warm.reading.codec
-        body = codec.csv(rows) if asked.form is Form.CSV else codec.one(rows[0])
+        if asked.form is Form.CSV:
+            body = codec.csv(rows)
+        elif asked.form is Form.ARRAY:
+            body = codec.many(rows)
+        else:
+            body = codec.one(rows[0])
         tag = etag(body)
         if request.trace is not None:
             request.trace.mark("encode")

@@ -258,7 +258,7 @@ class Changes:
         assert codec is not None
         if asked.form is Form.CSV:
             body = codec.csv(written.rows)
-        elif one or asked.form is Form.OBJECT:
+        elif (one and asked.form is not Form.ARRAY) or asked.form is Form.OBJECT:
             if one and not written.rows:
                 return Response(201 if status == 201 else 204, fixed=head)  # written, but not for these eyes
             if len(written.rows) != 1:

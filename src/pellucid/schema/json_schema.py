@@ -23,6 +23,7 @@ REFERENCE = "#/components/schemas/{name}"
 _LARGEST = 2**63 - 1
 _CLOCK = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?$"
 _DURATION = r"^-?P(\d{1,6}D(T(\d{1,4}H)?(\d{1,4}M)?(\d{1,4}(\.\d{1,6})?S))?|T(\d{1,4}H)?(\d{1,4}M)?\d{1,4}(\.\d{1,6})?S)$"
+_BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 _PLAIN: Mapping[Kind, Schema] = {
     Kind.FLOAT: {"type": "number", "format": "double"},
@@ -34,7 +35,7 @@ _PLAIN: Mapping[Kind, Schema] = {
     Kind.TIME: {"type": "string", "pattern": _CLOCK, "examples": ["10:30:00"]},
     Kind.DURATION: {"type": "string", "pattern": _DURATION, "examples": ["PT90S"]},
     Kind.UUID: {"type": "string", "format": "uuid", "examples": ["01a1fdb4-5338-76a6-b42c-1b258ddfae8c"]},
-    Kind.BYTES: {"type": "string", "contentEncoding": "base64", "examples": ["aGVsbG8="]},
+    Kind.BYTES: {"type": "string", "contentEncoding": "base64", "pattern": _BASE64, "examples": ["aGVsbG8="]},
 }
 _NUMERIC = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum", "multiple_of": "multipleOf"}
 
@@ -76,7 +77,8 @@ def _decimal(field: FieldSpec, incoming: bool) -> Schema:
     # Text is not bound by `minimum`, so that its sign must be said in the pattern.
     sign = "" if any(check.name in ("ge", "gt") and cast(Decimal, check.bound) >= 0 for check in field.checks) else "-?"
     pattern = rf"^{sign}\d{{1,{18 - places}}}(\.\d{{1,{places}}})?$" if places else rf"^{sign}\d{{1,18}}$"
-    return {"type": ["string", "number"], "pattern": pattern, "examples": [example]}
+    most = 10 ** (18 - places)
+    return {"type": ["string", "number"], "pattern": pattern, "minimum": -most, "maximum": most, "examples": [example]}
 
 
 def _enum(field: FieldSpec, incoming: bool) -> Schema:
