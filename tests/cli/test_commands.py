@@ -167,6 +167,22 @@ def test_dev_reloads_when_a_file_changes_and_says_when_it_cannot(shop: Shell) ->
         assert served.ask("/api/products")[0] == 200
 
 
+def test_dev_loses_data_only_where_that_is_allowed_and_renames_where_it_is_told(shop: Shell) -> None:
+    with shop.serving("dev", "shop.py") as served:
+        assert served.ask("/api/products", {"name": "Tea", "price": 3})[0] == 201
+        shop.write("shop.py", SHOP.replace("    price: int = 0\n", ""))
+        served.wait_for("this would lose data:\n  drop products.price\nto let it happen: --allow-destructive")
+    shop.write("shop.py", SHOP.replace("price", "cost"))
+    with shop.serving("dev", "shop.py", "--rename", "products.price=cost") as served:
+        assert served.ask("/api/products") == (200, [{"id": 1, "name": "Tea", "cost": 3}])
+        shop.write("shop.py", SHOP.replace("price", "cost") + "\n")
+        served.wait_for("Ready again")  # what is renamed already is not renamed again
+    shop.write("shop.py", SHOP.replace("    price: int = 0\n", ""))
+    with shop.serving("dev", "shop.py", "--allow-destructive") as served:
+        served.wait_for('DROP COLUMN "cost"|drop products.cost')
+        assert served.ask("/api/products") == (200, [{"id": 1, "name": "Tea"}])
+
+
 def test_run_refuses_a_database_that_does_not_match_and_says_what_differs(shop: Shell) -> None:
     said = shop("run", "shop.py", "--port", "0", code=1).stderr
     assert "does not match the models" in said

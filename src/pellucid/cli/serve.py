@@ -30,17 +30,20 @@ _RELOADS = (".py", ".env", "pyproject.toml")
 
 @click.command(epilog="Example: `pellucid dev shop.py --port 9000`. Every setting is a flag; `pellucid doctor` lists them.")
 @app_argument
+@click.option("--rename", "renames", multiple=True, metavar="OLD=NEW", help="A table, or TABLE.OLD=NEW for a field.")
+@click.option("--allow-destructive", is_flag=True, help="Let a change of the models take data with it.")
 @settings_options
-def dev(app: str | None, **flags: object) -> None:
+def dev(app: str | None, renames: tuple[str, ...], allow_destructive: bool, **flags: object) -> None:
     """Serve APP for its developer: reload on change, every request seen.
 
-    The database is brought up to the models, and the SQL that does it is shown. APP is a file, shop.py, or a file and a variable,
-    shop.py:app; without it, what pyproject.toml says, else app.py.
+    The database is brought up to the models, and the SQL that does it is shown; what would lose data is refused unless
+    --allow-destructive says otherwise. APP is a file, shop.py, or a file and a variable, shop.py:app; without it, what
+    pyproject.toml says, else app.py.
     """
     flags = {"mode": "dev", **flags}
     project = find_project(app, flags)
     configure(project.settings)
-    _supervise(project, flags, watch=[project.file.parent])
+    _supervise(project, flags, watch=[project.file.parent], renames=renames, allow_destructive=allow_destructive)
 
 
 @click.command(epilog="Example: `pellucid run shop.py --host 0.0.0.0 --workers 4`. Every setting is a flag; `doctor` lists them.")
@@ -62,9 +65,16 @@ def run(app: str | None, **flags: object) -> None:
         _alone(project)
 
 
-def _supervise(project: Project, flags: Mapping[str, object], watch: Sequence[Path] = ()) -> None:
+def _supervise(
+    project: Project,
+    flags: Mapping[str, object],
+    *,
+    watch: Sequence[Path] = (),
+    renames: tuple[str, ...] = (),
+    allow_destructive: bool = False,
+) -> None:
     """Serve with worker processes below a supervisor; in development that is one, which is exchanged when a file changes."""
-    from pellucid.cli.worker import Order, command  # late: needed only once the settings are known to be right
+    from pellucid.cli.worker import Changes, Order, command  # late: needed only once the settings are known to be right
     from pellucid.server.supervisor import Supervisor
 
     settings = project.settings
@@ -72,9 +82,10 @@ def _supervise(project: Project, flags: Mapping[str, object], watch: Sequence[Pa
     given = {name: value if isinstance(value, bool) else str(value) for name, value in flags.items() if value is not None}
     descriptor, marker = tempfile.mkstemp(prefix="pellucid-")
     os.close(descriptor)
+    order = Order({**given, "app": f"{project.file}:{project.variable}"}, marker, Changes(renames, allow_destructive))
     try:
         supervisor = Supervisor(
-            command(Order({**given, "app": f"{project.file}:{project.variable}"}, marker)),
+            command(order),
             sockets,
             workers=1 if settings.mode == "dev" else settings.workers or _cores(),
             grace=settings.grace,

@@ -38,10 +38,17 @@ from pellucid.settings import SETTINGS, Settings, shown
 if TYPE_CHECKING:
     from pellucid.app import App
 
-__all__ = ["Order", "command", "say_where", "short_path", "work"]
+__all__ = ["Changes", "Order", "command", "say_where", "short_path", "work"]
 
 HOPELESS = 3
 """The exit code of a worker that would fail again in the same way: its app, its settings or its database must be mended first."""
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What may be done to bring a database up to the models: renames as they are typed, and whether data may be lost."""
+
+    renames: tuple[str, ...] = ()
+    allow_destructive: bool = False
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -52,6 +59,7 @@ class Order(msgspec.Struct, frozen=True):
 
     flags: dict[str, str | bool]
     marker: str
+    changes: Changes = Changes()
 
 
 def command(order: Order) -> list[str]:
@@ -80,7 +88,7 @@ def main() -> None:
             else:
                 say_where(project, app, sockets, time.perf_counter() - began)
 
-        work(project, sockets, announce)
+        work(project, sockets, announce, order.changes)
     except click.ClickException as error:
         error.show()
         sys.exit(HOPELESS)
@@ -88,10 +96,12 @@ def main() -> None:
         sys.exit(130)
 
 
-def work(project: Project, sockets: Sequence[socket.socket], on_ready: Callable[[App], None]) -> None:
+def work(
+    project: Project, sockets: Sequence[socket.socket], on_ready: Callable[[App], None], changes: Changes | None = None
+) -> None:
     """Serve the project's app on these sockets until SIGTERM or SIGINT. Raises Failed where it cannot start."""
     app = import_app(project)
-    _prepare_database(app, project)
+    _prepare_database(app, project, changes or Changes())
     _allow_descriptors(project.settings.connections + 64)
     try:
         run(_serve(app, project.settings, sockets, lambda: on_ready(app)))
@@ -214,10 +224,11 @@ def _sampling(settings: Settings) -> Sampling:
     return Sampling(settings.anatomy_rate if settings.anatomy == "on" else 0, slow)
 
 
-def _prepare_database(app: App, project: Project) -> None:
+def _prepare_database(app: App, project: Project, changes: Changes) -> None:
     from pellucid.cli.data import database_file
     from pellucid.cli.migrate import print_steps
     from pellucid.sql.migrate import MigrationError, require_match, update
+    from pellucid.sql.migration_files import parse_rename
 
     file = database_file(project)
     try:
@@ -225,7 +236,8 @@ def _prepare_database(app: App, project: Project) -> None:
             require_match(app.catalog, file)
             return
         existed = file.exists()
-        steps = update(app.catalog, file)
+        renames = [parse_rename(text, app.catalog) for text in changes.renames]
+        steps = update(app.catalog, file, renames=renames, allow_destructive=changes.allow_destructive)
     except MigrationError as error:
         raise Failed(str(error)) from None
     if steps:
