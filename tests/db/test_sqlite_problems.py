@@ -119,9 +119,11 @@ def test_a_broken_constraint_names_its_table_and_columns(text: str, code: Code, 
 def test_the_message_of_a_broken_reference_names_the_field() -> None:
     assert (
         fails(Command("INSERT INTO city (name, country) VALUES ('Rome', 'IT')")).message
-        == "city.country points to no country"
+        == "city.country: there is no row in country with this key"
     )
-    assert fails(Command("DELETE FROM city")).message == "city is still needed by street.city"
+    needed = fails(Command("DELETE FROM city"))
+    assert needed.message == "a row of city is still needed by street.city"
+    assert needed.hint == "change or delete the rows of street that point to it first"
 
 
 def test_of_many_values_the_one_with_the_broken_reference_is_counted() -> None:

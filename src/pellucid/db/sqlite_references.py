@@ -67,11 +67,13 @@ class Reference(msgspec.Struct, frozen=True):
     def problem(self, kind: str, row: int | None = None) -> Problem:
         """What to tell the caller."""
         fields = " and ".join(f"{self.child}.{column}" for column in self.columns)
-        said = (
-            f"{fields} points to no {self.parent}"
-            if kind == "missing"
-            else f"{self.parent} is still needed by {fields}"
-        )
+        if kind == "missing":
+            key = "this key" if len(self.columns) == 1 else "these values"
+            said = f"{fields}: there is no row in {self.parent} with {key}"
+            hint = None
+        else:
+            said = f"a row of {self.parent} is still needed by {fields}"
+            hint = f"change or delete the rows of {self.child} that point to it first"
         details: dict[str, object] = {
             "kind": kind,
             "table": self.child,
@@ -80,7 +82,7 @@ class Reference(msgspec.Struct, frozen=True):
         }
         if row is not None:
             details["row"] = row
-        return Problem(FOREIGN_KEY_VIOLATION, said, details=details)
+        return Problem(FOREIGN_KEY_VIOLATION, said, hint=hint, details=details)
 
 
 def broken_reference(db: apsw.Connection, command: Command, limit: Callable[[float], None]) -> Problem:
