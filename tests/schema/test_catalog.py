@@ -232,14 +232,15 @@ MISTAKES: dict[str, tuple[Callable[[], type[Model]], str]] = {
     "nullable many": (lambda: one(x=Many[User] | None), "Thing.x: a Many is never null"),
     "many with column": (lambda: one(x=(Many[User], field(unique=True))), "Thing.x: a Many has no column"),
     "reserved": (lambda: one(select=int), "Thing.select: the query string has taken this name; rename it, select_"),
-    "bad default": (lambda: one(x=(int, "a")), "Thing.x: the default does not fit: expected a whole number, not 'a'; give a int"),
+    "bad default": (lambda: one(x=(int, "a")), "Thing.x: the default does not fit: expected a whole number, not 'a'; give an int"),
     "default none": (lambda: one(x=(int, None)), "Thing.x: the default is None but the field cannot be null; add | None"),
     "default breaks": (lambda: one(x=(Annotated[int, Ge(5)], 1)),
         "Thing.x: the default 1 breaks the field's own rule: it must be at least 5"),
-    "default choice": (lambda: one(x=(Literal["a"], "b")), "Thing.x: the default does not fit: expected one of 'a', not 'b'"),
+    "default choice": (lambda: one(x=(Literal["a"], "b")), "expected one of 'a', not 'b'; give one of 'a'"),
     "naive default": (lambda: one(x=(datetime, datetime(2026, 1, 1))),
         "Thing.x: the default does not fit: a time needs its offset"),
-    "json default": (lambda: one(x=(list[int], ["a"])), "Thing.x: the default does not fit"),
+    "json default": (lambda: one(x=(list[int], ["a"])), "give a list[int]"),
+    "enum default": (lambda: one(x=(Colour, "green")), "give a Colour"),
     "bad bound": (lambda: one(x=Annotated[str, Ge(3)]), "Thing.x: ge=3 does not fit str"),
     "bad length": (lambda: one(x=Annotated[int, MinLen(3)]), "Thing.x: a length of 3 does not fit int"),
     "bad pattern": (lambda: one(x=Annotated[int, msgspec.Meta(pattern="^x")]), "Thing.x: a pattern does not fit int"),
@@ -277,6 +278,18 @@ def test_a_mistake_names_class_field_and_cure(case: str) -> None:
     with pytest.raises(ModelError) as caught:
         catalog([User, make()])
     assert says in str(caught.value)
+
+
+def test_what_is_wrong_with_a_field_is_told_once_and_not_again_of_those_that_name_it() -> None:
+    class Thing(Model, index=["price"]):
+        price: int = "a"  # type: ignore[assignment]
+        doubled: int = field(computed="price * 2")
+        wrong: int = field(computed="prize * 2")
+
+    with pytest.raises(ModelError) as caught:
+        catalog([Thing])
+    assert [mistake.where for mistake in caught.value.mistakes] == ["Thing.price", "Thing.wrong"]
+    assert caught.value.mistakes[1].cure == "did you mean 'price'?"
 
 
 def test_all_mistakes_are_shown_at_once() -> None:

@@ -96,7 +96,7 @@ def _check_rule(draft: Draft, where: str, rule: object, field: str | None) -> No
     names = {spec.name: spec for spec in draft.fields}
     for name in _owners(rule):
         found = names.get(name)
-        if found is None or not found.stored:
+        if name not in draft.failed and (found is None or not found.stored):
             hint = near(name, (spec.name for spec in draft.fields if spec.ref)) or "name a Ref to the account model"
             draft.wrong(field, f'{where}owner("{name}") names no stored field', hint)
 
@@ -144,10 +144,9 @@ def _check_computed(draft: Draft, field: FieldSpec) -> None:
             or (not token["quoted"] and name.lower() in _SQL_WORDS)
         ):
             continue
-        if name not in stored:
-            draft.wrong(
-                field.name, f"computed= names {name!r}, which is no stored field", near(name, stored) or "name a stored field"
-            )
+        if name not in stored and name not in draft.failed:  # what is wrong with that one is told already
+            hint = near(name, stored | draft.failed) or "name a stored field"
+            draft.wrong(field.name, f"computed= names {name!r}, which is no stored field", hint)
             return
         named = True
     if not named:
@@ -210,10 +209,9 @@ def _indexes(draft: Draft) -> Iterator[IndexSpec]:
         for group in groups:
             names = [name.removeprefix("-") for name in group]
             for name in names:
-                if name not in stored:
-                    draft.wrong(
-                        None, f"{option}= names {name!r}, which is no stored field", near(name, stored) or "name stored fields"
-                    )
+                if name not in stored and name not in draft.failed:
+                    hint = near(name, {*stored, *draft.failed}) or "name stored fields"
+                    draft.wrong(None, f"{option}= names {name!r}, which is no stored field", hint)
             if len(set(names)) != len(names) or not names:
                 draft.wrong(None, f"{option}={list(group)} names a field twice or none", "name each field once")
             yield IndexSpec(tuple(names) if unique else tuple(group), unique)

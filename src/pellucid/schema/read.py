@@ -42,12 +42,13 @@ class Link:
 
 @dataclass(slots=True)
 class Draft:
-    """A model while it is read: what came out well, and every mistake."""
+    """A model while it is read: what came out well, and every mistake. `failed` are the fields that have one of their own."""
 
     model: ModelType
     fields: list[FieldSpec] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
 
     def wrong(self, name: str | None, what: str, cure: str) -> None:
         """Note a mistake in the field `name`, or in the class where that is None."""
@@ -78,6 +79,7 @@ def read_fields(model: ModelType, models: Mapping[str, ModelType]) -> Draft:
             else:
                 draft.fields.append(_field(model, name, peeled, models))
         except Wrong as wrong:
+            draft.failed.add(name)
             draft.wrong(name, wrong.what, wrong.cure)
     draft.fields.sort(key=lambda spec: not spec.key)
     return draft
@@ -292,7 +294,7 @@ def _try_value(spec: FieldSpec, value: object) -> None:
             msgspec.convert(msgspec.to_builtins(value), typing.cast("type[object]", spec.python_type))
         to_storage(spec)(value)
     except (ValueError, TypeError) as error:
-        raise Wrong(f"the default does not fit: {error}", f"give a {_type_name(spec)}") from None
+        raise Wrong(f"the default does not fit: {error}", f"give {_wanted(spec)}") from None
     broken = next((check for check in spec.checks if not holds(check, value)), None)
     if broken is not None:
         raise Wrong(
@@ -300,5 +302,11 @@ def _try_value(spec: FieldSpec, value: object) -> None:
         )
 
 
-def _type_name(spec: FieldSpec) -> str:
-    return getattr(spec.python_type, "__name__", None) or str(spec.python_type)
+def _wanted(spec: FieldSpec) -> str:
+    """What a value of the field is, with its article."""
+    if typing.get_origin(spec.python_type) is typing.Literal:
+        return f"one of {', '.join(map(repr, spec.choices))}"
+    # The name of list[int] is "list", which would leave out what is missing.
+    generic = typing.get_origin(spec.python_type) is not None
+    name = str(spec.python_type) if generic else getattr(spec.python_type, "__name__", str(spec.python_type))
+    return f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"
