@@ -146,6 +146,9 @@ def test_dev_shows_what_happened_inside(tmp_path: Path) -> None:
         assert {"wait", "sql", "commit"} <= {span["name"] for span in written["spans"]}
         assert "abc" not in json.dumps(written)
         assert asker.get("/_pellucid/requests/none").status == 404
+        assert asker.get("/_pellucid/requests?order=slowest").status == 200
+        wrong = asker.get("/_pellucid/requests?order=slow")
+        assert (wrong.status, wrong.json["message"]) == (400, "order='slow' is none of latest, slowest, failed")
 
 
 def test_production_shows_nothing_to_strangers(tmp_path: Path) -> None:

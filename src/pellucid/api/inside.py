@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from pellucid.errors import NOT_FOUND, Problem, near
+from pellucid.errors import BAD_QUERY, NOT_FOUND, Problem, near, shorten
 from pellucid.http.messages import Request, Response
 from pellucid.web.router import Route
 
@@ -74,7 +74,8 @@ def _anatomy_routes(anatomy: Anatomy) -> list[Route]:
         asked = dict(parse_qsl(request.query))
         order = asked.get("order", "latest")
         if order not in _ORDERS:
-            raise Problem(NOT_FOUND, f"there is no order {order!r}", hint=near(order, _ORDERS))
+            message = f"order={shorten(order)} is none of {', '.join(_ORDERS)}"
+            raise Problem(BAD_QUERY, message, hint=near(order, _ORDERS))
         limit = asked.get("limit", "100")
         return _json(anatomy.recent(order, int(limit) if limit.isascii() and limit.isdecimal() and len(limit) < 6 else 100))
 
