@@ -50,6 +50,7 @@ def plan_of(model: str, query_string: str, actor: Actor = NOBODY) -> ReadPlan:
         ("Order", "order=nott", "PL301", "no field 'nott'", "'note'"),
         ("Order", "select=lines(amonut)", "PL301", "Line has no field 'lines.amonut'", "'amount'"),
         ("Order", "select=line(*)", "PL305", "Order has no relation 'line'", "'lines'"),
+        ("Order", "select=sum(id)", "PL303", "the aggregate 'sum()' is not offered", "count=exact"),
         ("Order", "select=note(*)", "PL305", "no relation 'note'", "plain field"),
         ("Order", "select=people(*)", "PL300", "could be 2 relations", "'people!buyer' or 'people!seller'"),
         ("Order", "select=people!shop(*)", "PL305", "with the hint 'shop'", None),

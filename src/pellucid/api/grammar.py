@@ -23,7 +23,7 @@ from pellucid.errors import (
     near,
     shorten,
 )
-from pellucid.plan.query import OPERATORS, Compare, Exists, Group, Order, Pick
+from pellucid.plan.query import AGGREGATES, OPERATORS, Compare, Exists, Group, Order, Pick, no_aggregate
 
 __all__ = ["AddValue", "Branch", "Node", "Reader", "read_condition", "read_order", "read_select", "read_tree"]
 
@@ -48,7 +48,6 @@ UNSUPPORTED: Final[dict[str, str]] = {
 }
 """PostgREST's operators that only PostgreSQL has, and what serves instead on every database."""
 
-AGGREGATES: Final = frozenset({"avg", "count", "max", "min", "sum"})
 QUANTIFIABLE: Final = frozenset({"eq", "gt", "gte", "lt", "lte", "like", "ilike"})
 IS_WORDS: Final = ("null", "not_null", "true", "false", "unknown")
 
@@ -222,13 +221,13 @@ def _read_item(reader: Reader, node: Node) -> None:
         name, alias = reader.name("a column or a relation"), name
     if spread or reader.sees("(") or reader.sees("!"):
         if name in AGGREGATES and reader.sees("()"):
-            raise _no_aggregates(name)
+            raise no_aggregate(name)
         node.branches.append(_read_branch(reader, name, alias, spread))
         return
     path, text = reader.path()
     if reader.take("."):
         word = reader.name("an aggregate")
-        raise _no_aggregates(word) if word in AGGREGATES else reader.fail("',' or the end")
+        raise no_aggregate(word) if word in AGGREGATES else reader.fail("',' or the end")
     cast = reader.pattern(_WORD, "a type") if reader.take("::") else None
     if alias is None and path:
         alias = next((step for step in reversed(path) if not step.lstrip("-").isdigit()), name)
@@ -249,14 +248,6 @@ def _read_branch(reader: Reader, name: str, alias: str | None, spread: bool) -> 
     read_select(reader, branch.node)
     reader.close()
     return branch
-
-
-def _no_aggregates(word: str) -> Problem:
-    return Problem(
-        UNSUPPORTED_OPERATOR,
-        f"select: the aggregate '{word}()' is not offered",
-        hint="'Prefer: count=exact' counts rows; an endpoint of your own answers sums",
-    )
 
 
 # order --------------------------------------------------------------------------------------------------------------

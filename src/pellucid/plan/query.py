@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["OPERATORS", "Compare", "Embed", "Exists", "Group", "Order", "Pick", "Query", "Shape"]
+from pellucid.errors import UNSUPPORTED_OPERATOR, Problem
+
+__all__ = ["AGGREGATES", "OPERATORS", "Compare", "Embed", "Exists", "Group", "Order", "Pick", "Query", "Shape", "no_aggregate"]
 
 OPERATORS: dict[str, str] = {
     "eq": "equals",
@@ -25,6 +27,18 @@ OPERATORS: dict[str, str] = {
     "isdistinct": "differs from, null counted as a value",
 }
 """The operators that mean the same on every database, with what they say."""
+
+AGGREGATES = frozenset({"avg", "count", "max", "min", "sum"})
+"""PostgREST's aggregates, none of which is offered; `no_aggregate` says so."""
+
+
+def no_aggregate(word: str) -> Problem:
+    """How `price.sum()`, `sum(price)` and `count()` are refused."""
+    return Problem(
+        UNSUPPORTED_OPERATOR,
+        f"select: the aggregate '{word}()' is not offered",
+        hint="'Prefer: count=exact' counts rows; an endpoint of your own answers sums",
+    )
 
 
 class Compare(msgspec.Struct, frozen=True):

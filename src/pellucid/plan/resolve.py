@@ -43,7 +43,7 @@ from pellucid.plan.plan import (
     Use,
     WritePlan,
 )
-from pellucid.plan.query import Compare, Embed, Exists, Group, Order, Pick, Shape
+from pellucid.plan.query import AGGREGATES, Compare, Embed, Exists, Group, Order, Pick, Shape, no_aggregate
 from pellucid.schema.rules import Actor, Rule, anyone, nobody, simplify
 from pellucid.schema.spec import Catalog, FieldSpec, Kind, ModelSpec, RelationKind, RelationSpec
 from pellucid.schema.types import storage_type
@@ -279,6 +279,8 @@ class _Resolver:
         if found:
             choices = " or ".join(f"'{name}!{relation.local or relation.remote}'" for relation in found)
             raise Problem(BAD_QUERY, f"select: {shown} could be {len(found)} relations of {model.name}", hint=f"write {choices}")
+        if name in AGGREGATES:
+            raise no_aggregate(name)
         known = [relation.name for relation in model.relations]
         wrong = near(name, known) if known else f"{model.name} has no relations"
         if model.field(name) is not None and name not in known:
