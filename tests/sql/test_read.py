@@ -210,7 +210,7 @@ def test_rules_stand_in_the_where_of_every_model_that_is_touched(library: Any) -
     assert library.json("Book", notes, ANN) == [{"id": 1, "notes": [{"text": "Ann's"}]}]
     assert len(library.json("Book", notes, STAFF)[0]["notes"]) == 2
     assert library.ids("Book", "notes=not.is.null", ANN) == [1]
-    with pytest.raises(Problem, match="notes: nobody") as raised:
+    with pytest.raises(Problem, match="notes: without an account") as raised:
         library.json("Book", notes)
     assert raised.value.status == 401
 

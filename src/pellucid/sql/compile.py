@@ -53,7 +53,20 @@ class Binds:
 
 
 class _SQLiteCompiler(sqlite.base.SQLiteCompiler):
-    """Leaves out the OFFSET that nobody asked for, and with it a value to bind on every request."""
+    """SQL that SQLite need not prepare again for each value.
+
+    Where a plan may depend on a bound value (LIMIT ?, indexed = ?), SQLite looks at the value and prepares the statement
+    anew whenever it is bound to another: 4 µs of the 10 that a page of 20 rows takes. It doesn't look behind a unary plus,
+    which leaves a value and its comparison as they are. GLOB keeps its bare parameter: only when SQLite sees that a pattern begins
+    with text can it use an index. An OFFSET that nobody asked for is left out, and with it a value to bind.
+    """
+
+    def visit_bindparam(self, bindparam: Any, peek: bool = False, **kw: Any) -> str:
+        text = super().visit_bindparam(bindparam, **kw)
+        return text if peek or self.isinsert or self.isupdate else f"+{text}"
+
+    def visit_custom_op_binary(self, element: Any, operator: Any, **kw: Any) -> str:
+        return super().visit_custom_op_binary(element, operator, **{**kw, "peek": operator.opstring == "GLOB"})
 
     def limit_clause(self, select: Any, **kw: Any) -> str:
         limit, offset = select._limit_clause, select._offset_clause
