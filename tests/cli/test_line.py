@@ -53,6 +53,11 @@ def test_where_there_is_little_room_words_go_before_the_bar() -> None:
     assert "█" in request_line(facts(), 100, colour=True)
 
 
+def test_a_lesser_station_never_stands_for_one_that_has_no_room() -> None:
+    line = request_line(facts(stations={"a_station_of_the_users": 9 * MS, "sql": MS}, duration=10 * MS), 80, colour=False)
+    assert "sql" not in line
+
+
 def test_the_bar_shows_each_stations_share_in_its_colour() -> None:
     line = request_line(facts(stations={"parse": 5 * MS, "sql": 5 * MS}, duration=10 * MS), 100, colour=True)
     cells = re.findall(r"\x1b\[([0-9;]+)m(█)", line)

@@ -24,7 +24,7 @@ _STATIONS: Mapping[str, str] = {
     "finish": GREEN, "compress": GREEN, "write": GREY,
 }  # fmt: skip
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_LEAST_PATH, _BAR, _LEAST_LEGEND = 24, 10, 12
+_LEAST_PATH, _BAR, _LEAST_LEGEND = 22, 10, 12
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ def request_line(facts: Facts, width: int, *, colour: bool, slow_ms: float = 500
     width = max(width, 72)
     duration = "" if facts.duration is None else duration_text(facts.duration)
     size = "" if facts.size is None else size_text(facts.size)
-    room = min(max(_LEAST_PATH, width * 3 // 10), 56)
+    room = min(max(_LEAST_PATH, (width - 60) * 6 // 10), width * 3 // 10, 56)
     target = _fit(facts.target, room)
     left = [
         style(facts.clock, GREY, colour),
@@ -145,10 +145,10 @@ def _legend(stations: Mapping[str, int], total: int, room: int, colour: bool) ->
     """The stations that took most, in the order in which they were passed, as many as there is room for."""
     kept: set[str] = set()
     for name, duration in sorted(stations.items(), key=lambda item: item[1], reverse=True):
-        cost = len(name) + 1 + len(_ms(duration)) + 1
-        if duration * 50 >= total and cost <= room:
-            kept.add(name)
-            room -= cost
+        room -= len(name) + 1 + len(_ms(duration)) + 1
+        if duration * 50 < total or room < 0:
+            break  # a lesser one that fits would pass for the largest
+        kept.add(name)
     passed = ((name, duration) for name, duration in stations.items() if name in kept)
     return [f"{style(name, _STATIONS.get(name, YELLOW), colour)} {_ms(duration)}" for name, duration in passed]
 
