@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from pellucid.errors import MALFORMED_BODY, Problem
-from pellucid.web.strict import strict_twin
 from pellucid.validation import explain
+from pellucid.web.strict import strict_twin
 
 
 class Colour(enum.Enum):
@@ -114,6 +114,46 @@ def test_a_wrong_choice_lists_the_right_ones() -> None:
 def test_each_kind_of_error_has_its_code(type: object, data: object, codes: list[str]) -> None:
     assert [error.code for error in explain(type, data)] == codes
     assert [error.code for error in explain(type, msgspec.json.encode(data))] == codes
+
+
+@pytest.mark.parametrize(
+    ("type", "data", "strict", "message"),
+    [
+        (bool, "yes", True, "must be true or false, not text"),
+        (bool, "yes", False, "must be true or false, not 'yes'"),
+        (bool, 1, True, "must be true or false, not 1"),
+        (int, "12", True, "must be a whole number, not text"),
+        (int, "twelve", False, "must be a whole number, not 'twelve'"),
+        (int, 1.5, True, "must be a whole number, not 1.5"),
+        (int | None, True, True, "must be a whole number, not true"),
+        (float, [], True, "must be a number, not an array"),
+        (str, None, True, "must be text, not null"),
+        (str, {}, True, "must be text, not an object"),
+        (Decimal, None, True, 'must be a decimal number such as "19.90", not null'),
+        (Decimal, "19,90", True, "must be a decimal number such as \"19.90\", not '19,90'"),
+        (datetime.date, "31.1.2026", True, "must be a date such as \"2026-01-31\", not '31.1.2026'"),
+        (datetime.datetime, 5, True, 'must be a date and time such as "2026-01-31T12:30:00Z", not 5'),
+        (datetime.time, "noon", True, "must be a time of day such as \"12:30:00\", not 'noon'"),
+        (datetime.timedelta, "1h", True, "must be a duration such as \"PT1H30M\", not '1h'"),
+        (uuid.UUID, 7, True, 'must be a UUID such as "0198c0de-7a3b-7c4d-8e5f-0123456789ab", not 7'),
+        (bytes, 7, True, "must be bytes as base64 text, not 7"),
+        (None, 7, True, "must be null, not 7"),
+        (list[int], {}, True, "must be an array, not an object"),
+        (dict[str, int], [], True, "must be an object, not an array"),
+        (Line, "x", True, "must be an object, not text"),
+        (tuple[int, str], [1], True, "must be an array of 2 items, not of 1"),
+        (int | str, [], True, "must be a whole number or text, not an array"),
+    ],
+)
+def test_a_wrong_kind_is_told_in_plain_words(type: object, data: object, strict: bool, message: str) -> None:
+    assert [(error.code, error.message) for error in explain(type, data, strict=strict)] == [("wrong-type", message)]
+
+
+def test_what_is_told_of_the_whole_type_has_the_same_words() -> None:
+    deep: object = {"name": 1}
+    for _ in range(40):
+        deep = {"name": "x", "children": [deep]}
+    assert [error.message for error in explain(Tree, deep)] == ["must be text, not a whole number"]
 
 
 def test_text_stands_for_numbers_where_forms_and_queries_send_it() -> None:

@@ -5,7 +5,7 @@ path, a machine code and a sentence. It runs only after a decode has failed, so 
 after `most` errors and below a certain depth.
 
 Codes: missing, unknown-field, wrong-type, not-a-choice, too-small, too-large, not-a-multiple, too-short, too-long, pattern,
-timezone, invalid.
+timezone, invalid. Sentences are for whoever sent the value, who need not know Python: `must be true or false, not text`.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class _Walk:
                     for i, (item, part) in enumerate(zip(types, value, strict=True)):
                         self.visit(item, part, f"{path}[{i}]", depth + 1)
                 else:
-                    self.add(path, "wrong-type", f"Expected `array` of length {len(types)}, got {_kind(value)}")
+                    self.add(path, "wrong-type", f"must be an array of {len(types)} items, not {_counted(value)}")
             case shapes.CollectionType():
                 self._list(shape, value, path, depth)
             case _:
@@ -133,7 +133,7 @@ class _Walk:
         self, shape: shapes.StructType | shapes.DataclassType | shapes.TypedDictType, value: object, path: str, depth: int
     ) -> None:
         if not isinstance(value, Mapping):
-            self.add(path, "wrong-type", f"Expected `object`, got {_kind(value)}")
+            self.add(path, "wrong-type", f"must be an object, not {_kind(value)}")
             return
         before = len(self.errors)
         names = {field.encode_name for field in shape.fields}
@@ -164,7 +164,7 @@ class _Walk:
 
     def _mapping(self, shape: shapes.DictType, value: object, path: str, depth: int) -> None:
         if not isinstance(value, Mapping):
-            self.add(path, "wrong-type", f"Expected `object`, got {_kind(value)}")
+            self.add(path, "wrong-type", f"must be an object, not {_kind(value)}")
             return
         self._length(shape, value, path)
         for key, item in value.items():
@@ -173,7 +173,7 @@ class _Walk:
 
     def _list(self, shape: shapes.CollectionType, value: object, path: str, depth: int) -> None:
         if not isinstance(value, (list, tuple)):
-            self.add(path, "wrong-type", f"Expected `array`, got {_kind(value)}")
+            self.add(path, "wrong-type", f"must be an array, not {_kind(value)}")
             return
         self._length(shape, value, path)
         for i, item in enumerate(value):
@@ -214,7 +214,8 @@ class _Walk:
             for error in min(inside or outcomes, key=len):
                 self.add(error.path, error.code, error.message)
         elif outcomes:
-            self.add(path, "wrong-type", " or ".join(dict.fromkeys(error.message for errors in outcomes for error in errors)))
+            wanted = " or ".join(dict.fromkeys(_wanted(inner) for inner in branches))
+            self.add(path, "wrong-type", f"must be {wanted}, not {self._given(value)}")
 
     def _scalar(self, shape: shapes.Type, value: object, path: str) -> None:
         base = _base(shape)
@@ -223,7 +224,7 @@ class _Walk:
             for name in BOUNDS
             if (bound := getattr(shape, name, None)) is not None and not isinstance(shape, (shapes.EnumType, shapes.LiteralType))
         }
-        if not self.convert(base, value, path, choices=_choices(shape)):
+        if not self.convert(base, value, path, choices=_choices(shape), wanted=_wanted(shape)):
             return
         for name, bound in limits.items():
             try:
@@ -239,8 +240,11 @@ class _Walk:
         result: object = msgspec.convert(value, type, strict=self._strict, str_keys=True, dec_hook=self._hook)
         return result
 
-    def convert(self, type: object, value: object, path: str, choices: Sequence[object] = ()) -> bool:
-        """Whether msgspec takes the value; its own words become the error where it does not."""
+    def _given(self, value: object) -> str:
+        return _given(value, texts=not self._strict)
+
+    def convert(self, type: object, value: object, path: str, choices: Sequence[object] = (), wanted: str = "") -> bool:
+        """Whether msgspec takes the value; where it does not, the error says what is `wanted`, or what msgspec said."""
         try:
             self._fit(type, value)
         except msgspec.ValidationError as error:
@@ -252,7 +256,10 @@ class _Walk:
             message, _, inner = str(error).partition(" - at `")
             where = path + inner.removesuffix("`").removeprefix("$") if inner else path
             basic = message.startswith(("Expected `", "Invalid "))
-            self.add(where, "wrong-type" if basic else "invalid", message)
+            if basic and wanted and not inner:
+                texts = not self._strict or message.startswith("Invalid ")
+                message = f"must be {wanted}, not {_given(value, texts=texts)}"
+            self.add(where, "wrong-type" if basic else "invalid", _plain(message.strip()))
             return False
         return True
 
@@ -262,11 +269,74 @@ def _below(path: str, name: str) -> str:
 
 
 def _kind(value: object) -> str:
-    """A value's kind in JSON's words, as msgspec writes them."""
-    for kinds, word in ((bool, "bool"), (int, "int"), (float, "float"), (str, "str"), (list, "array"), (Mapping, "object")):
-        if isinstance(value, kinds):
-            return f"`{word}`"
-    return "`null`" if value is None else f"`{type(value).__name__}`"
+    """A value's kind in JSON's words."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    kinds = (((int, float), "a number"), (str, "text"), ((list, tuple), "an array"), (Mapping, "an object"))
+    for kind, word in kinds:
+        if isinstance(value, kind):
+            return word
+    return "null" if value is None else type(value).__name__
+
+
+def _given(value: object, *, texts: bool) -> str:
+    """What was sent: a number as it is, with `texts` a text too, else the kind."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return shorten(value) if number or (texts and isinstance(value, str)) else _kind(value)
+
+
+def _counted(value: object) -> str:
+    return f"of {len(value)}" if isinstance(value, list) else _kind(value)
+
+
+_WANTED: dict[type, str] = {
+    shapes.NoneType: "null",
+    shapes.BoolType: "true or false",
+    shapes.IntType: "a whole number",
+    shapes.FloatType: "a number",
+    shapes.StrType: "text",
+    shapes.BytesType: "bytes as base64 text",
+    shapes.ByteArrayType: "bytes as base64 text",
+    shapes.MemoryViewType: "bytes as base64 text",
+    shapes.DateTimeType: 'a date and time such as "2026-01-31T12:30:00Z"',
+    shapes.DateType: 'a date such as "2026-01-31"',
+    shapes.TimeType: 'a time of day such as "12:30:00"',
+    shapes.TimeDeltaType: 'a duration such as "PT1H30M"',
+    shapes.UUIDType: 'a UUID such as "0198c0de-7a3b-7c4d-8e5f-0123456789ab"',
+    shapes.DecimalType: 'a decimal number such as "19.90"',
+    shapes.DictType: "an object",
+    shapes.StructType: "an object",
+    shapes.DataclassType: "an object",
+    shapes.TypedDictType: "an object",
+}
+
+
+def _wanted(shape: shapes.Type) -> str:
+    """What a value of this shape is, in JSON's words; empty where only its author knows."""
+    if isinstance(shape, shapes.Metadata):
+        return _wanted(shape.type)
+    if isinstance(shape, (shapes.CollectionType, shapes.TupleType)):
+        return "an array"
+    if choices := _choices(shape):
+        return f"one of {', '.join(repr(choice) for choice in choices[:20])}"
+    return _WANTED.get(type(shape), "")
+
+
+_MSGSPEC = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<given>[^`]+)`")
+_MSGSPEC_WORDS = {
+    "null": "null", "bool": "true or false", "int": "a whole number", "float": "a number", "str": "text",
+    "bytes": "bytes as base64 text", "array": "an array", "object": "an object", "datetime": "a date and time",
+    "date": "a date", "time": "a time of day", "duration": "a duration", "uuid": "a UUID", "decimal": "a decimal number",
+}  # fmt: skip
+
+
+def _plain(message: str) -> str:
+    """What msgspec says, in the words that are used here, where it speaks of types."""
+    found = _MSGSPEC.fullmatch(message)
+    if found is None:
+        return message
+    wanted = " or ".join(_MSGSPEC_WORDS.get(name, name) for name in found["wanted"].split(" | "))
+    return f"must be {wanted}, not {_MSGSPEC_WORDS.get(found['given'], found['given'])}"
 
 
 def _choices(shape: shapes.Type) -> tuple[object, ...]:
