@@ -71,6 +71,40 @@ def test_endpoints_see_the_data_and_hide_secrets(tmp_path: Path) -> None:
         assert asker.get("/api/notes").json == [{"id": 2, "text": "B"}]
 
 
+def test_an_endpoint_can_make_several_writes_one_and_its_writes_run_hooks(tmp_path: Path) -> None:
+    app = App(models=[Note])
+    seen: list[object] = []
+
+    @app.before(Note, "create", "update")
+    async def tidy(note: Note, call: Call) -> None:
+        note.text = note.text.strip()
+
+    @app.after(Note, "create", "update", "delete")
+    async def look(note: object, call: Call) -> None:
+        seen.append(note.text if isinstance(note, Note) else note)
+        assert await call.data.count(Note) >= 0
+
+    @app.post("/pair")
+    async def pair(call: Call, fail: bool = False) -> list[Note]:
+        async with call.data.transaction() as data:
+            first = await data.create(Note(text=" a "))
+            second = await data.update(Note, first.id, text=" b ")
+            if fail:
+                raise Problem(FORBIDDEN, "not today")
+        return [first, second]
+
+    @app.delete("/pair/{id}")
+    async def remove(call: Call, id: int) -> None:
+        await call.data.delete(Note, id)
+
+    with asking(app, tmp_path) as asker:
+        assert asker.ask("POST", "/pair").json == [{"id": 1, "text": "a"}, {"id": 1, "text": "b"}]
+        assert asker.ask("POST", "/pair?fail=true").status == 403
+        assert asker.get("/api/notes").json == [{"id": 1, "text": "b"}]
+        assert asker.delete("/pair/1").status == 204
+        assert seen == ["a", "b", "a", "b", 1]
+
+
 def test_pages_and_files_live_beside_the_api(tmp_path: Path) -> None:
     (tmp_path / "public").mkdir()
     (tmp_path / "public" / "index.html").write_text("<h1>Home</h1>")

@@ -197,7 +197,7 @@ class Backend:
         self.database = database
         await self._once.prepare(database)
         trusted = Trusted(self.app.catalog, database)
-        self._data = Data(trusted, database)
+        self._data = Data(trusted, database, self.app.hooks)
         self.handler = self._compose(database, trusted)
         for function in self.app.starting:
             await function(self._data)
@@ -218,7 +218,7 @@ class Backend:
         """The order in which a request meets things is written down here."""
         app, settings = self.app, self.settings
         resources = Resources(app.catalog, database, settings.max_rows)
-        make_call = call_maker(trusted, database)
+        make_call = call_maker(trusted, database, app.hooks)
         routes = [
             *rest_routes(
                 resources, database, who=nobody_yet, hooks=app.hooks, trusted=trusted, make_call=make_call, once=self._once
@@ -293,11 +293,11 @@ async def open_database(settings: Settings) -> Database:
     return await SQLite.open(settings.database, options)
 
 
-def call_maker(trusted: Trusted, database: Database) -> Callable[[Request], Call]:
+def call_maker(trusted: Trusted, database: Database, hooks: Hooks) -> Callable[[Request], Call]:
     """What makes the Call of a request."""
 
     def make_call(request: Request) -> Call:
-        return Call(request, Data(trusted, database, request.trace), nobody_yet(request))
+        return Call(request, Data(trusted, database, hooks, request.trace), nobody_yet(request))
 
     return make_call
 

@@ -61,8 +61,10 @@ def test_a_row_that_does_not_exist_is_404_and_a_bad_key_400(atlas: Asker) -> Non
     assert (missing.status, missing.json["code"]) == (404, "PL508")
     assert missing.headers["content-type"] == "application/problem+json"
     bad = atlas.get("/api/cities/paris")
-    assert (bad.status, bad.json["code"]) == (400, "PL304")
+    assert (bad.status, bad.json["code"]) == (404, "PL508")
     assert "paris" in bad.json["message"]
+    assert atlas.patch("/api/cities/paris", {"population": 1}).status == 404
+    assert atlas.get("/api/cities/1?population=gt.many").status == 400
 
 
 def test_an_entity_tag_saves_the_body(atlas: Asker) -> None:
@@ -122,6 +124,9 @@ def test_a_count_is_given_when_asked_for(atlas: Asker) -> None:
 def test_range_pages_as_postgrest_clients_do(atlas: Asker) -> None:
     answer = atlas.get("/api/cities?order=id", range="10-19", range_unit="items")
     assert (answer.status, len(answer.json), answer.headers["content-range"]) == (200, 10, "10-19/*")
+    link = answer.headers["link"].split(">")[0][1:]
+    after = atlas.get(link, range="10-19", range_unit="items")
+    assert [row["id"] for row in after.json] == list(range(answer.json[-1]["id"] + 1, answer.json[-1]["id"] + 11))
 
 
 def test_one_object_on_request(atlas: Asker) -> None:
@@ -152,6 +157,8 @@ def test_an_unknown_preference_is_refused_only_under_strict_handling(atlas: Aske
 
 
 def test_a_model_without_rules_is_closed(atlas: Asker) -> None:
+    bad = atlas.post("/api/secrets", {"nonsense": 1})
+    assert (bad.status, "errors" in bad.json) == (401, False)
     for answer in (atlas.get("/api/secrets"), atlas.get("/api/secrets/1"), atlas.post("/api/secrets", {"text": "x"}), atlas.delete("/api/secrets/1")):
         assert (answer.status, answer.json["code"]) == (401, "PL600")
         assert "www-authenticate" in answer.headers

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import cast, Final
 
 import msgspec
 
@@ -54,7 +54,7 @@ def media_of(request: Request) -> str:
     untyped body without asking.
     """
     facts = request.headers.facts
-    known = facts.get(_FACT)
+    known = cast("str | None", facts.get(_FACT))
     if known is None:
         found = content_type(request.headers)
         name = found.name if found is not None else ""

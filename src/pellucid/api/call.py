@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pellucid.api.data import Data
+from pellucid.db.database import Transaction
 from pellucid.http.messages import Request
 from pellucid.http.negotiate import languages
 from pellucid.schema.rules import NOBODY, Actor
@@ -15,7 +16,8 @@ class Call:
     """What an endpoint or hook is handed.
 
     `data` reads and writes models with the rights of the server, not of the caller: an endpoint is trusted code, and
-    checks the `actor` itself where it must. Inside a hook, `data` works in the transaction of the write.
+    checks the `actor` itself where it must. Its writes run the hooks of their models. Inside a hook, `data` works in the
+    transaction of the write; in an endpoint, `async with call.data.transaction() as data:` makes several writes one.
     """
 
     __slots__ = ("actor", "data", "request")
@@ -24,6 +26,11 @@ class Call:
         self.request = request
         self.data = data
         self.actor = actor
+        data.call = self  # the writes of user code run the hooks of their models, and hooks are handed a Call
+
+    def inside(self, transaction: Transaction) -> Call:
+        """The same call, with its data in an open transaction."""
+        return Call(self.request, self.data.inside(transaction), self.actor)
 
     @property
     def trace(self) -> Trace | None:

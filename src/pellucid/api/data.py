@@ -6,12 +6,14 @@ access rules guard the styles of asking from outside, and code that runs here is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import quote_plus
 
 import msgspec
 
+from pellucid.api.hooks import Action, Hook, Hooks
 from pellucid.api.lookup import Lookup
 from pellucid.db.database import Database, Rows, Script, Transaction, Value
 from pellucid.plan.query import Query, Shape
@@ -84,24 +86,53 @@ class Trusted:
         return found
 
 
+class InTransaction(Protocol):
+    """What hooks are handed: a Call, which can be put inside a transaction."""
+
+    def inside(self, transaction: Transaction) -> object: ...
+
+
 class Data:
-    """Reads and writes models. Inside a hook it works in the transaction of the write, elsewhere each write is a
-    transaction of its own.
+    """Reads and writes models. Each write is a transaction of its own, unless it stands inside `transaction()` or a hook.
+
+    Where `call` is known (in endpoints and hooks), writes run the hooks of their models, in the same transaction.
     """
 
-    __slots__ = ("_database", "_trace", "_transaction", "_trusted")
+    __slots__ = ("_database", "_hooks", "_trace", "_transaction", "_trusted", "call")
 
     def __init__(
-        self, trusted: Trusted, database: Database, trace: Trace | None = None, transaction: Transaction | None = None
+        self,
+        trusted: Trusted,
+        database: Database,
+        hooks: Hooks,
+        trace: Trace | None = None,
+        transaction: Transaction | None = None,
     ) -> None:
         self._trusted = trusted
         self._database = database
+        self._hooks = hooks
         self._trace = trace
         self._transaction = transaction
+        self.call: InTransaction | None = None
 
     def inside(self, transaction: Transaction) -> Data:
         """The same data, seen and changed from inside an open transaction."""
-        return Data(self._trusted, self._database, self._trace, transaction)
+        data = Data(self._trusted, self._database, self._hooks, self._trace, transaction)
+        data.call = self.call
+        return data
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Data]:
+        """Make several writes one: all of them are stored when the block ends, none when it raises.
+
+        It holds the one writer of the database, so do not wait for anything slow inside. Inside another one it is
+        part of that.
+        """
+        if self._transaction is not None:
+            yield self
+            return
+        async with self._database.transaction(self._trace) as transaction:
+            yield self.inside(transaction)
 
     async def get(self, model: type[M], key: object) -> M | None:
         """The row with this key, or None."""
@@ -141,19 +172,65 @@ class Data:
 
     async def create(self, row: M) -> M:
         """Store a new row; gives it as stored, with its key. Raises Problem of the 4xx and 5xx ranges."""
+        before, after = self._around(type(row), "create")
+        if not before and not after:
+            return await self._create(row)
+        async with self.transaction() as data:
+            await data._run(before, row)
+            stored = await data._create(row)
+            await data._run(after, stored)
+        return stored
+
+    async def _create(self, row: M) -> M:
         book = self._trusted.book(type(row))
         new = (book.resource.intake.convert_all(given_by(row, book.fields), NOBODY), ())
         return cast("M", self._first(book, await self._write(book.writes.create([new], NOBODY))))
 
     async def update(self, model: type[M], key: object, /, **changes: object) -> M:
         """Change fields of the row with this key; gives it as stored. Raises ROW_NOT_FOUND and what a create raises."""
+        before, after = self._around(model, "update")
+        if not before and not after:
+            return await self._update(model, key, changes)
+        async with self.transaction() as data:
+            row = await data.get(model, key) if before else None
+            if row is not None:
+                for name, value in changes.items():
+                    setattr(row, name, value)
+                proposed = dict(vars(row))
+                await data._run(before, row)
+                changes |= {name: value for name, value in vars(row).items() if value != proposed.get(name)}
+            stored = await data._update(model, key, changes)
+            await data._run(after, stored)
+        return stored
+
+    async def _update(self, model: type[M], key: object, changes: Mapping[str, object]) -> M:
         book = self._trusted.book(model)
         values = book.resource.intake.convert_patch(changes)
         return cast("M", self._first(book, await self._write(book.writes.update(values, _key_query(model, key), NOBODY))))
 
     async def delete(self, model: type[Model], key: object) -> None:
         """Delete the row with this key. Raises ROW_NOT_FOUND, FOREIGN_KEY_VIOLATION."""
-        await self._write(self._trusted.book(model).writes.delete(_key_query(model, key), NOBODY))
+        before, after = self._around(model, "delete")
+        script = self._trusted.book(model).writes.delete(_key_query(model, key), NOBODY)
+        if not before and not after:
+            await self._write(script)
+            return
+        async with self.transaction() as data:
+            row = await data.get(model, key) if before else None
+            if row is not None:
+                await data._run(before, row)
+            await data._write(script)
+            await data._run(after, key)
+
+    def _around(self, model: type[Model], action: Action) -> tuple[tuple[Hook, ...], tuple[Hook, ...]]:
+        """The hooks (before, after) of a write; none where there is no call to hand them."""
+        return (self._hooks.of(model.__name__, action) if self.call is not None else None) or ((), ())
+
+    async def _run(self, hooks: Sequence[Hook], row: object) -> None:
+        if hooks and self._transaction is not None and self.call is not None:
+            call = self.call.inside(self._transaction)
+            for hook in hooks:
+                await hook(row, call)
 
     def _first(self, book: Book, written: Written) -> Model:
         assert written.codec is not None

@@ -29,6 +29,18 @@ Who = Callable[[Request], Actor]
 """Who asks: handed in by the composition root."""
 
 
+class _Page(msgspec.Struct, frozen=True, gc=False):
+    """A request for many rows on its way through this file."""
+
+    request: Request
+    asked: Asked
+    actor: Actor
+    query: str
+    """The query string, with what a Range header adds to it."""
+    warm: Warm
+    texts: list[str]
+
+
 class Reads:
     """The reading half of one resource: `/api/<collection>` and `/api/<collection>/<key>`."""
 
@@ -65,7 +77,13 @@ class Reads:
         trace = request.trace
         if trace is not None:
             trace.mark("lookup")
-        rows = self._read(warm.reading.text, warm.template.bind(texts, actor.id), trace)
+        try:
+            parameters = warm.template.bind(texts, actor.id)
+        except Problem:
+            if self._resource.intake.is_key(values[0]):
+                raise
+            raise self.missing(values[0]) from None  # what cannot be a key is the key of nothing
+        rows = self._read(warm.reading.text, parameters, trace)
         if isinstance(rows, list):
             return self._answer_one(request, asked, warm, values[0], rows)
         return self._later_one(request, asked, warm, values[0], rows)
@@ -108,40 +126,35 @@ class Reads:
             limit = "" if asked.rows is None else f"&limit={asked.rows}"
             query = f"{query}&offset={asked.first}{limit}" if query else f"offset={asked.first}{limit}"
         warm, texts = (self._counted if asked.count else self._many).find(query, actor)
+        page = _Page(request, asked, actor, query, warm, texts)
         parameters = warm.template.bind(texts, actor.id)
         trace = request.trace
         if trace is not None:
             trace.mark("lookup")
         rows = self._read(warm.reading.text, parameters, trace)
         if isinstance(rows, list) and not (asked.count and not rows):
-            return self._answer_many(request, asked, warm, texts, rows, None)
-        return self._later_many(request, asked, warm, texts, actor, rows)
+            return self._answer_many(page, rows, None)
+        return self._later_many(page, rows)
 
-    async def _later_many(
-        self, request: Request, asked: Asked, warm: Warm, texts: list[str], actor: Actor, waiting: Rows | Awaitable[Rows]
-    ) -> Response:
+    async def _later_many(self, page: _Page, waiting: Rows | Awaitable[Rows]) -> Response:
         rows = waiting if isinstance(waiting, list) else await waiting
-        total: int | None = None
-        if asked.count and not rows:
-            # A page without rows has none to carry the count.
-            total = await self._count(warm, texts, actor)
-        return self._answer_many(request, asked, warm, texts, rows, total)
+        # A page without rows has none to carry the count.
+        total = await self._count(page) if page.asked.count and not rows else None
+        return self._answer_many(page, rows, total)
 
-    async def _count(self, warm: Warm, texts: list[str], actor: Actor) -> int:
-        prepared = warm.reading.prepared
+    async def _count(self, page: _Page) -> int:
+        prepared = page.warm.reading.prepared
         assert prepared.count is not None
-        values = warm.full(texts)
-        counted = self._read(prepared.count.text, prepared.bind(values, actor.id, count=True))
+        values = page.warm.full(page.texts)
+        counted = self._read(prepared.count.text, prepared.bind(values, page.actor.id, count=True))
         rows = counted if isinstance(counted, list) else await counted
         total = rows[0][0]
         assert isinstance(total, int)
         return total
 
-    def _answer_many(
-        self, request: Request, asked: Asked, warm: Warm, texts: list[str], rows: Rows, total: int | None
-    ) -> Response:
-        reading = warm.reading
-        codec = reading.codec
+    def _answer_many(self, page: _Page, rows: Rows, total: int | None) -> Response:
+        request, asked = page.request, page.asked
+        codec = page.warm.reading.codec
         if asked.form is Form.OBJECT:
             if len(rows) != 1:
                 raise Problem(NOT_ONE_ROW, f"{len(rows)} rows fit", hint="ask for application/json, or filter by the key")
@@ -158,12 +171,18 @@ class Reads:
                 _require(request, tag)
             if not_modified(request.headers, tag):
                 return Response(304, fixed=b"%betag: %b\r\n" % (ALWAYS, matched_tag(request.headers, tag).encode()))
-        count = len(rows)
-        first = int(texts[warm.offset]) if warm.offset >= 0 else warm.skipped
-        if reading.counts and total is None:
+        if page.warm.reading.counts and total is None:
             last = rows[-1][-1]
             assert isinstance(last, int)
             total = last
+        head = f"etag: {tag}\r\n{self._place(page, rows, total)}".encode("latin-1")
+        status = 206 if total is not None and len(rows) < total and asked.form is not Form.OBJECT else 200
+        return Response(status, body, fixed=asked.head + asked.counted + head)
+
+    def _place(self, page: _Page, rows: Rows, total: int | None) -> str:
+        """Where the page lies among all rows (Content-Range), and the way to the next one (Link)."""
+        warm, texts, count = page.warm, page.texts, len(rows)
+        first = int(texts[warm.offset]) if warm.offset >= 0 else warm.skipped
         if total is not None and first > 0 and first >= total:
             raise Problem(
                 RANGE_NOT_SATISFIABLE,
@@ -171,20 +190,16 @@ class Reads:
                 headers=[("content-range", f"*/{total}")],
             )
         of = "*" if total is None else total
-        head = (
-            f"etag: {tag}\r\ncontent-range: {first}-{first + count - 1}/{of}\r\n"
-            if count
-            else f"etag: {tag}\r\ncontent-range: */{of}\r\n"
-        )
+        if not count:
+            return f"content-range: */{of}\r\n"
+        here = f"content-range: {first}-{first + count - 1}/{of}\r\n"
         limit = int(texts[warm.limit]) if warm.limit >= 0 else warm.most
-        if count and count >= min(limit, self._resource.most_rows) and (total is None or first + count < total):
-            head += self._next(request, warm, rows)
-        status = 206 if total is not None and count < total and asked.form is not Form.OBJECT else 200
-        return Response(status, body, fixed=asked.head + asked.counted + head.encode("latin-1"))
+        if count >= min(limit, self._resource.most_rows) and (total is None or first + count < total):
+            here += self._next(page.query, warm, rows)
+        return here
 
-    def _next(self, request: Request, warm: Warm, rows: Rows) -> str:
+    def _next(self, query: str, warm: Warm, rows: Rows) -> str:
         """The link to the page after this one: the same query with the cursor of its last row."""
-        query = request.query
         if "after=" in query or "offset=" in query:
             query = "&".join([part for part in query.split("&") if not part.startswith(("after=", "offset="))])
         if ">" in query or "<" in query:

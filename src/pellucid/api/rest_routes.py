@@ -9,7 +9,8 @@ import msgspec
 
 from pellucid.api.call import Call
 from pellucid.api.data import Trusted
-from pellucid.api.hooks import HookedWrites, Hooks
+from pellucid.api.hooked import HookedWrites
+from pellucid.api.hooks import Hooks
 from pellucid.api.idempotency import Idempotency
 from pellucid.api.rest import Reads, Who
 from pellucid.api.rest_writes import Changes

@@ -15,20 +15,32 @@ import msgspec
 from pellucid.api.asked import Asked, Form, Return, asked_of
 from pellucid.api.bodies import MERGE_PATCH, media_of, read_changes, read_new, read_whole
 from pellucid.api.filters import parse
-from pellucid.api.hooks import Deed, HookedWrites
+from pellucid.api.hooked import Deed, HookedWrites
+from pellucid.api.hooks import Action
 from pellucid.api.idempotency import Idempotency
 from pellucid.api.rest import Who, by_key
 from pellucid.db.database import Database, Script, Value
-from pellucid.errors import BAD_HEADER, FILTER_REQUIRED, INVALID_BODY, NOT_ONE_ROW, FieldError, Problem
+from pellucid.errors import (
+    BAD_HEADER,
+    FILTER_REQUIRED,
+    INVALID_BODY,
+    NOT_ONE_ROW,
+    PRECONDITION_FAILED,
+    ROW_NOT_FOUND,
+    FieldError,
+    Problem,
+    shorten,
+)
 from pellucid.http.conditional import Outcome, preconditions
 from pellucid.http.messages import Request, Response
 from pellucid.plan.query import Query, Shape
+from pellucid.resource.bounded import Bounded
 from pellucid.resource.codec import etag
 from pellucid.resource.intake import New
 from pellucid.resource.merge import merged_json
 from pellucid.resource.resource import Resource
 from pellucid.resource.writes import Guard, Writes, Written, unmatched
-from pellucid.schema.rules import Actor
+from pellucid.schema.rules import Actor, nobody, simplify
 from pellucid.schema.spec import Kind
 
 __all__ = ["Changes"]
@@ -53,6 +65,7 @@ class Changes:
         self._who = who
         self._path = path
         self._once = once
+        self._admitted: Bounded[object, bool] = Bounded(256)
         self._json = tuple(field.name for field in resource.intake.fields if field.kind is Kind.JSON)
 
     # The verbs
@@ -64,6 +77,7 @@ class Changes:
         asked = asked_of(request.headers)
         _one_only(asked)
         actor = self._who(request)
+        self._admit("create", actor)
         body = request.body if request.body is not None else await request.read()
         parameters = dict(parse_qsl(request.query)) if request.query else {}
         columns = [name for name in parameters.get("columns", "").split(",") if name]
@@ -102,7 +116,7 @@ class Changes:
 
     async def patch_one(self, request: Request, values: tuple[str, ...]) -> Response:
         """PATCH /api/<collection>/<key>: change the fields that are named (RFC 7396). 200 with the object."""
-        return await self._patch(request, self._at(request, values[0]))
+        return await self._patch(request, self._row(request, values[0]))
 
     async def patch_many(self, request: Request, _: tuple[str, ...]) -> Response:
         """PATCH /api/<collection>?filter: change the fields that are named in every row that fits."""
@@ -111,6 +125,7 @@ class Changes:
     async def _patch(self, request: Request, query: Query) -> Response:
         asked = asked_of(request.headers)
         actor = self._who(request)
+        self._admit("update", actor)
         body = await request.read()
         changes = await read_changes(request, body, self._intake)
         one = query.shape.key is not None
@@ -136,7 +151,7 @@ class Changes:
 
     async def delete_one(self, request: Request, values: tuple[str, ...]) -> Response:
         """DELETE /api/<collection>/<key>: 204."""
-        return await self._delete(request, self._at(request, values[0]))
+        return await self._delete(request, self._row(request, values[0]))
 
     async def delete_many(self, request: Request, _: tuple[str, ...]) -> Response:
         """DELETE /api/<collection>?filter: 204."""
@@ -166,6 +181,12 @@ class Changes:
     def _at(self, request: Request, key: str) -> Query:
         query = by_key(self._query(request))
         return msgspec.structs.replace(query, values=(*query.values[:-1], key))
+
+    def _row(self, request: Request, key: str) -> Query:
+        """The row at a key; what cannot be a key is the key of nothing."""
+        if not self._intake.is_key(key):
+            raise Problem(ROW_NOT_FOUND, f"there is no {self._model.name} with {self._model.key.name} {shorten(key)}")
+        return self._at(request, key)
 
     def _filtered(self, request: Request) -> Query:
         query = self._query(request)
@@ -198,9 +219,19 @@ class Changes:
         def guard(current: bytes | None) -> None:
             tag = None if current is None else etag(current)
             if preconditions(request.method, headers, etag=tag, exists=current is not None) is Outcome.FAILED:
+                if current is not None and "if-none-match" in headers:
+                    raise Problem(PRECONDITION_FAILED, "the row exists already", hint="leave If-None-Match out to replace it")
                 raise unmatched(tag or "none")
 
         return guard
+
+    def _admit(self, action: Action, actor: Actor) -> None:
+        """Refuse who may not do this whatever the row, before anything is said of the body."""
+        kind = (action, *actor.kind)
+        if kind not in self._admitted:
+            if simplify(getattr(self._model.rules, action), actor) == nobody:
+                raise self._writes.denied(actor, action)
+            self._admitted[kind] = True
 
     # The run
 

@@ -104,6 +104,8 @@ class Intake:
         self._floats = tuple(field.name for field in self.writable if field.kind is Kind.FLOAT)
         self._guarded = tuple(field.name for field in self.writable if field.write is not None)
         self._storers = {field.name: _storer(field) for field in self.writable}
+        marks = {field.stamp: self._position[field.name] for field in self.fields if field.stamp and field.kind is Kind.DATETIME}
+        self._twins = ((marks["updated"], marks["created"]),) if len(marks) == 2 else ()
         self._stamps = tuple((field.name, _absent(field)) for field in self.fields if field.stamp == "updated")
 
     def _members(self, *, required: bool) -> list[tuple[str, Any] | tuple[str, Any, Any]]:
@@ -149,6 +151,14 @@ class Intake:
         except UNREADABLE as error:
             raise self._refused(self.patch_type, body, error) from None
         return self._changes(item)
+
+    def is_key(self, text: str) -> bool:
+        """Whether a text could be a key at all."""
+        try:
+            self._key(text)
+        except ValueError:
+            return False
+        return True
 
     def key_of(self, text: str) -> Value:
         """The stored value of a key as a path holds it. Raises BAD_FILTER_VALUE."""
@@ -226,6 +236,7 @@ class Intake:
 
     def _fitted(self, kind: Any, given: dict[str, object], errors: list[FieldError]) -> Any:
         """The item of these values, or every reason against it."""
+        item: Any = None
         try:
             item = msgspec.convert(given, kind, str_keys=True)
         except msgspec.ValidationError:
@@ -255,6 +266,8 @@ class Intake:
                 values[at] = fix(values[at], actor)
         except Problem:
             raise self._unfit(given, actor, where) from None
+        for updated, created in self._twins:
+            values[updated] = values[created]  # both stamps of a new row are one instant
         return values, guarded
 
     def _unfit(self, given: Sequence[Any], actor: Actor, where: str) -> Problem:

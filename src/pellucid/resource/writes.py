@@ -101,7 +101,7 @@ class Writes:
             if not back:
                 if resolution == "ignore-duplicates":
                     continue
-                raise self._denied(actor, "create")
+                raise self.denied(actor, "create")
             written.count += 1
             written.keys.append(back[0][-1])
             if returning:
@@ -289,11 +289,12 @@ class Writes:
         if current is None:
             model = self.resource.model
             raise Problem(ROW_NOT_FOUND, f"there is no {model.name} with {model.key.name} {shorten(key)}")
-        raise self._denied(actor, action)
+        raise self.denied(actor, action)
 
-    def _denied(self, actor: Actor, action: str) -> Problem:
+    def denied(self, actor: Actor, action: str) -> Problem:
+        """The problem of one who may not do this: 401 where an account might help, 403 where it did not."""
         code = SIGN_IN_REQUIRED if actor.id is None else FORBIDDEN
-        return Problem(code, f"{self.resource.model.name}: the {action} rule does not allow this row")
+        return Problem(code, f"{self.resource.model.name}: the {action} rule does not allow this")
 
     def _bounded(self, count: int, most: int | None) -> None:
         if most is not None and count > most:

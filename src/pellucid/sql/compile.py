@@ -61,12 +61,14 @@ class _SQLiteCompiler(sqlite.base.SQLiteCompiler):
     with text can it use an index. An OFFSET that nobody asked for is left out, and with it a value to bind.
     """
 
-    def visit_bindparam(self, bindparam: Any, peek: bool = False, **kw: Any) -> str:
-        text = super().visit_bindparam(bindparam, **kw)
+    def visit_bindparam(self, bindparam: Any, *args: Any, **kw: Any) -> str:
+        peek = kw.pop("peek", False)
+        text = str(super().visit_bindparam(bindparam, *args, **kw))  # type: ignore[no-untyped-call]
         return text if peek or self.isinsert or self.isupdate else f"+{text}"
 
     def visit_custom_op_binary(self, element: Any, operator: Any, **kw: Any) -> str:
-        return super().visit_custom_op_binary(element, operator, **{**kw, "peek": operator.opstring == "GLOB"})
+        kw["peek"] = operator.opstring == "GLOB"
+        return str(super().visit_custom_op_binary(element, operator, **kw))  # type: ignore[no-untyped-call]
 
     def limit_clause(self, select: Any, **kw: Any) -> str:
         limit, offset = select._limit_clause, select._offset_clause
