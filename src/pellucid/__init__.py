@@ -71,7 +71,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # Importing one module of ours must not import all of them: the command line starts in a tenth of the time that the whole takes (PEP 562).
+    # Importing one module of ours must not import all of them: the command line starts in a tenth of the time that the
+    # whole takes (PEP 562).
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,8 +1,8 @@
 """Settings: one frozen, typed object, and where each of its values came from.
 
 In: flags, environment variables (`PELLUCID_PORT`), `.env` files, `[tool.pellucid]` in pyproject.toml, in this order of
-precedence. Out: `Loaded`, or one `SettingsError` that names every wrong value and where it stands. Nothing here imports the
-user's code, opens a database or touches a socket.
+precedence. Out: `Loaded`, or one `SettingsError` that names every wrong value and where it stands. Nothing here imports
+the user's code, opens a database or touches a socket.
 
 A relative path is meant relative to where it was written: the current folder for flags and environment variables, the
 folder of the file otherwise, and the folder of the app for defaults.
@@ -35,7 +35,9 @@ AtLeast64 = Annotated[int, Meta(ge=64)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Every setting of a backend, with the values of `pellucid run` as defaults (`IN_DEV` says what `pellucid dev` changes)."""
+    """Every setting of a backend, with the values of `pellucid run` as defaults (`IN_DEV` says what `pellucid dev`
+    changes).
+    """
 
     mode: Annotated[Literal["dev", "run"], "`dev` (reload, everything seen) or `run` (production); set by the command"] = "run"
     app: Annotated[str | None, "the app's file `shop.py`, perhaps with its variable: `shop.py:app`"] = None
@@ -72,7 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grace: Annotated[Some, "seconds that running requests have to end when the server stops"] = 10.0
 
     anatomy: Annotated[Literal["off", "on"], "`on` records requests, span by span: in `dev` all of them"] = "off"
-    anatomy_rate: Annotated[Whole, "requests a second and worker that `run` records whole; of the rest it keeps the slow and the failed"] = 100
+    anatomy_rate: Annotated[Whole, "requests a second that `run` records whole; of the rest the slow and the failed"] = 100
     anatomy_keep: Annotated[Count, "requests kept in memory per worker, besides the slowest and the failed"] = 200
     access_log: Annotated[bool, "log every request; otherwise only slow and failed ones"] = False
     log_format: Annotated[Literal["pretty", "json"], "`pretty` for people, `json` for machines (one object a line)"] = "json"

@@ -8,15 +8,15 @@ from typing import Annotated
 
 import pytest
 from annotated_types import Ge, Len
-from running import Asker, asking
 
 from pellucid import App, Many, Model, Ref, anyone, field
+from running import Asker, asking
 
 
 class Country(Model, read=anyone, write=anyone):
     code: Annotated[str, Len(2, 2)] = field(unique=True)
     name: str
-    cities: Many["City"]
+    cities: Many[City]
 
 
 class City(Model, read=anyone, write=anyone, index=[("country", "population")]):
@@ -83,7 +83,10 @@ def test_filters_order_and_limit_pick_rows(atlas: Asker) -> None:
     assert answer.json == [{"name": "Tōkyō"}, {"name": "Paris"}]
     assert answer.headers["content-range"] == "0-1/*"
     assert atlas.get("/api/cities?name=ilike.t%C5%8Dk*&select=id").json == [{"id": 3}]
-    assert atlas.get("/api/cities?or=(name.eq.Paris,name.eq.Lyon)&select=name&order=name").json == [{"name": "Lyon"}, {"name": "Paris"}]
+    assert atlas.get("/api/cities?or=(name.eq.Paris,name.eq.Lyon)&select=name&order=name").json == [
+        {"name": "Lyon"},
+        {"name": "Paris"},
+    ]
     assert atlas.get("/api/cities?capital=is.true&tax=not.is.null&select=tax").json == [{"tax": "19.60"}]
     assert atlas.get("/api/cities?tax=eq.19.6&select=id").json == [{"id": 1}]
 
@@ -159,7 +162,12 @@ def test_an_unknown_preference_is_refused_only_under_strict_handling(atlas: Aske
 def test_a_model_without_rules_is_closed(atlas: Asker) -> None:
     bad = atlas.post("/api/secrets", {"nonsense": 1})
     assert (bad.status, "errors" in bad.json) == (401, False)
-    for answer in (atlas.get("/api/secrets"), atlas.get("/api/secrets/1"), atlas.post("/api/secrets", {"text": "x"}), atlas.delete("/api/secrets/1")):
+    for answer in (
+        atlas.get("/api/secrets"),
+        atlas.get("/api/secrets/1"),
+        atlas.post("/api/secrets", {"text": "x"}),
+        atlas.delete("/api/secrets/1"),
+    ):
         assert (answer.status, answer.json["code"]) == (401, "PL600")
         assert "www-authenticate" in answer.headers
 

@@ -12,10 +12,10 @@ from uuid import UUID
 
 import pytest
 from annotated_types import Ge, Len
-from running import Asker, asking
 
 from pellucid import App, Call, Many, Model, Problem, Ref, anyone, field, now, uuid7
 from pellucid.errors import CHECK_VIOLATION
+from running import Asker, asking
 
 
 class Size(enum.Enum):
@@ -33,7 +33,7 @@ class Product(Model, read=anyone, write=anyone):
     made: datetime = now
     created: datetime = field(stamp="created")
     updated: datetime = field(stamp="updated")
-    lines: Many["Line"]
+    lines: Many[Line]
 
 
 class Line(Model, read=anyone, write=anyone):
@@ -110,7 +110,7 @@ def test_many_are_created_in_one_transaction_or_none(shop: Asker) -> None:
 
 
 def test_csv_and_forms_are_taken_too(shop: Asker) -> None:
-    table = b"name,price,size,details\r\nTea,2.5,large,\"{\"\"a\"\":1}\"\r\nMilk,,,\r\n"
+    table = b'name,price,size,details\r\nTea,2.5,large,"{""a"":1}"\r\nMilk,,,\r\n'
     answer = shop.post("/api/products?select=name,price,size,details", table, content_type="text/csv")
     assert answer.status == 201
     assert answer.json == [
@@ -138,7 +138,9 @@ def test_an_upsert_merges_or_ignores_what_is_there(shop: Asker) -> None:
         prefer="resolution=merge-duplicates",
     )
     assert [(row["id"] == 1, row["stock"]) for row in answer.json] == [(True, 5), (False, 0)]
-    answer = shop.post("/api/products?on_conflict=name&select=name", [{"name": "A"}, {"name": "C"}], prefer="resolution=ignore-duplicates")
+    answer = shop.post(
+        "/api/products?on_conflict=name&select=name", [{"name": "A"}, {"name": "C"}], prefer="resolution=ignore-duplicates"
+    )
     assert answer.json == [{"name": "C"}]
     assert shop.get("/api/products/1?select=stock").json == {"stock": 5}
 
@@ -160,7 +162,9 @@ def test_patch_changes_what_is_named(shop: Asker) -> None:
     changed = shop.patch("/api/products/1", {"stock": 4}).json
     assert changed == {**row, "stock": 4, "updated": changed["updated"]}
     assert changed["updated"] > row["updated"]
-    merged = shop.patch("/api/products/1?select=details", {"details": {"a": {"y": None}, "c": 3}}, content_type="application/merge-patch+json")
+    merged = shop.patch(
+        "/api/products/1?select=details", {"details": {"a": {"y": None}, "c": 3}}, content_type="application/merge-patch+json"
+    )
     assert merged.json == {"details": {"a": {"x": 1}, "b": 1, "c": 3}}
     replaced = shop.patch("/api/products/1?select=details", {"details": {"z": 1}})
     assert replaced.json == {"details": {"z": 1}}

@@ -1,7 +1,7 @@
 """The hot path makes no more calls than it did: a number that is the same on any machine, where seconds are not.
 
-The committed numbers are calls of Python and C functions per warm request, from the bytes of a request to those of its answer. A change that
-makes fewer lowers the number here; one that makes more than 5 % more needs a reason.
+The committed numbers are calls of Python and C functions per warm request, from the bytes of a request to those of its
+answer. A change that makes fewer lowers the number here; one that makes more than 5 % more needs a reason.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from running import asking
 
 from pellucid import App, Model, Ref, anyone, field
 from pellucid.server.connection import Limits
 from pellucid.server.protocol import HttpProtocol
 from pellucid.server.service import Service
+from running import asking
 
 
 class Country(Model, read=anyone, write=anyone):
@@ -48,8 +48,8 @@ class Wire(asyncio.Transport):
 
 
 HEADERS = (
-    b"Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: application/json\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\n"
-    b"Referer: http://localhost/\r\nSec-Fetch-Mode: cors\r\n\r\n"
+    b"Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: application/json\r\n"
+    b"Accept-Language: en\r\nAccept-Encoding: gzip, br\r\nReferer: http://localhost/\r\nSec-Fetch-Mode: cors\r\n\r\n"
 )
 
 COMMITTED = {

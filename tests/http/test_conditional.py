@@ -181,7 +181,7 @@ def test_no_range_whatsoever_raises_anything_but_416(field: str, size: int) -> N
         try:
             byte_ranges(value, size)
         except Problem as problem:
-            assert problem.code is RANGE_NOT_SATISFIABLE
+            assert problem.code is RANGE_NOT_SATISFIABLE  # noqa: PT017  (not every value is refused)
         etags(value)
 
 

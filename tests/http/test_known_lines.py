@@ -11,12 +11,33 @@ from pellucid.http import parse
 from pellucid.http.parse import Fields, parse_fields
 
 LINES = [
-    b"Host: example.org", b"Host: other", b"Host: bad host", b"Accept: */*", b"accept:text/html", b"Cookie: a=1", b"Cookie: b=2",
-    b"If-None-Match: \"x\"", b"If-None-Match: \"y\" ", b"X-Empty:", b"X: \xe9t\xe9", b"Connection: keep-alive", b"Connection: close",
-    b"Content-Length: 0", b"Content-Length: 5", b"Transfer-Encoding: chunked", b"Expect: 100-continue", b"Bad : x", b" folded", b"No colon",
-    b"X: a\x00b", b"X: a\nb", b"X: a\rb", b"TE: trailers", b"Upgrade: h2c",
+    b"Host: example.org",
+    b"Host: other",
+    b"Host: bad host",
+    b"Accept: */*",
+    b"accept:text/html",
+    b"Cookie: a=1",
+    b"Cookie: b=2",
+    b'If-None-Match: "x"',
+    b'If-None-Match: "y" ',
+    b"X-Empty:",
+    b"X: \xe9t\xe9",
+    b"Connection: keep-alive",
+    b"Connection: close",
+    b"Content-Length: 0",
+    b"Content-Length: 5",
+    b"Transfer-Encoding: chunked",
+    b"Expect: 100-continue",
+    b"Bad : x",
+    b" folded",
+    b"No colon",
+    b"X: a\x00b",
+    b"X: a\nb",
+    b"X: a\rb",
+    b"TE: trailers",
+    b"Upgrade: h2c",
     b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-]  # fmt: skip
+]
 
 
 def meaning(version: str, block: bytes) -> object:
@@ -24,7 +45,11 @@ def meaning(version: str, block: bytes) -> object:
         fields = parse_fields(version, block)
     except Problem as problem:
         return problem.code.id
-    return (fields.headers.pairs, list(fields.headers), *(getattr(fields, name) for name in Fields.__struct_fields__ if name != "headers"))
+    return (
+        fields.headers.pairs,
+        list(fields.headers),
+        *(getattr(fields, name) for name in Fields.__struct_fields__ if name != "headers"),
+    )
 
 
 @given(st.lists(st.sampled_from(LINES), max_size=6), st.sampled_from(["1.1", "1.0"]))

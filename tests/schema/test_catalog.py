@@ -232,7 +232,7 @@ MISTAKES: dict[str, tuple[Callable[[], type[Model]], str]] = {
     "nullable many": (lambda: one(x=Many[User] | None), "Thing.x: a Many is never null"),
     "many with column": (lambda: one(x=(Many[User], field(unique=True))), "Thing.x: a Many has no column"),
     "reserved": (lambda: one(select=int), "Thing.select: the query string has taken this name; rename it, select_"),
-    "bad default": (lambda: one(x=(int, "a")), "Thing.x: the default does not fit: expected a whole number, not 'a'; give an int"),
+    "bad default": (lambda: one(x=(int, "a")), "Thing.x: the default does not fit: expected a whole number, not 'a'"),
     "default none": (lambda: one(x=(int, None)), "Thing.x: the default is None but the field cannot be null; add | None"),
     "default breaks": (lambda: one(x=(Annotated[int, Ge(5)], 1)),
         "Thing.x: the default 1 breaks the field's own rule: it must be at least 5"),

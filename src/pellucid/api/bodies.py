@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Mapping
-from typing import cast, Final
+from typing import Final, cast
 
 import msgspec
 

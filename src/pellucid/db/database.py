@@ -32,8 +32,8 @@ T = TypeVar("T")
 class Command(msgspec.Struct, frozen=True):
     """One statement for a script to yield. `many` runs the text once per tuple of values (no rows come back).
 
-    `sole` is a promise: this is the script's only command, and if it changed anything the script will not raise afterwards. A statement
-    that fails takes back its own changes, so such a script needs no savepoint.
+    `sole` is a promise: this is the script's only command, and if it changed anything the script will not raise
+    afterwards. A statement that fails takes back its own changes, so such a script needs no savepoint.
     """
 
     text: str

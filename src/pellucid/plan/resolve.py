@@ -48,7 +48,7 @@ from pellucid.schema.rules import Actor, Rule, anyone, nobody, simplify
 from pellucid.schema.spec import Catalog, FieldSpec, Kind, ModelSpec, RelationKind, RelationSpec
 from pellucid.schema.types import storage_type
 
-__all__ = ["Action", "resolve", "resolve_write"]
+__all__ = ["Action", "admit", "resolve", "resolve_write"]
 
 Action = Literal["create", "update", "delete"]
 
@@ -78,15 +78,21 @@ def resolve_write(
     `given` are the fields that the caller set, whose write rules apply.
     """
     spec = catalog.models[model]
-    rule = simplify(getattr(spec.rules, action), actor)
-    if rule == nobody:
-        raise _denied(actor, f"{spec.name}: {_who(actor)} may not {action}")
+    rule = admit(spec, actor, action)
     rule = _with_fields(spec, given, rule, actor)
     resolver = _Resolver(catalog, actor)
     readable = action != "create" or simplify(spec.rules.read, actor) != nobody
     read = resolver.read(spec, shape if readable else Shape(picks=()), must_read=action != "create")
     left = None if rule == anyone else rule
     return WritePlan(read, None if action == "create" else left, None if action == "delete" else left, readable)
+
+
+def admit(model: ModelSpec, actor: Actor, action: Action) -> Rule:
+    """What a write's rule leaves to the row. Raises SIGN_IN_REQUIRED, FORBIDDEN where it says no whatever the row."""
+    rule = simplify(getattr(model.rules, action), actor)
+    if rule == nobody:
+        raise _denied(actor, f"{model.name}: {_who(actor)} may not {action}")
+    return rule
 
 
 def _with_fields(model: ModelSpec, given: Collection[str], rule: Rule, actor: Actor) -> Rule:

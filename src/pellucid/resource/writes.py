@@ -24,6 +24,7 @@ from pellucid.errors import (
     shorten,
 )
 from pellucid.plan.query import Query, Shape
+from pellucid.plan.resolve import Action, admit
 from pellucid.resource.bounded import Bounded
 from pellucid.resource.codec import Codec
 from pellucid.resource.intake import New
@@ -101,7 +102,7 @@ class Writes:
             if not back:
                 if resolution == "ignore-duplicates":
                     continue
-                raise self.denied(actor, "create")
+                raise self._denied(actor, "create")
             written.count += 1
             written.keys.append(back[0][-1])
             if returning:
@@ -289,12 +290,16 @@ class Writes:
         if current is None:
             model = self.resource.model
             raise Problem(ROW_NOT_FOUND, f"there is no {model.name} with {model.key.name} {shorten(key)}")
-        raise self.denied(actor, action)
+        raise self._denied(actor, action)
 
-    def denied(self, actor: Actor, action: str) -> Problem:
+    def admit(self, action: Action, actor: Actor) -> None:
+        """Refuse who may not do this whatever the row. Raises SIGN_IN_REQUIRED, FORBIDDEN."""
+        admit(self.resource.model, actor, action)
+
+    def _denied(self, actor: Actor, action: str) -> Problem:
         """The problem of one who may not do this: 401 where an account might help, 403 where it did not."""
         code = SIGN_IN_REQUIRED if actor.id is None else FORBIDDEN
-        return Problem(code, f"{self.resource.model.name}: the {action} rule does not allow this")
+        return Problem(code, f"{self.resource.model.name}: the {action} rule does not allow this row")
 
     def _bounded(self, count: int, most: int | None) -> None:
         if most is not None and count > most:
