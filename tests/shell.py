@@ -50,13 +50,18 @@ class Shell:
         return done
 
     @contextmanager
-    def serving(self, *words: str, **variables: str) -> Iterator[Served]:
-        """`pellucid dev` or `run` while the block runs; ended by SIGTERM, and its exit code looked at."""
+    def serving(self, *words: str, terminal: bool = False, **variables: str) -> Iterator[Served]:
+        """`pellucid dev` or `run` while the block runs; ended by SIGTERM, and its exit code looked at.
+
+        With `terminal` somebody sits before it, and may `type`.
+        """
+        near, far = os.openpty() if terminal else (-1, -1)
         process = subprocess.Popen(
             [sys.executable, "-m", "pellucid", *words, *(() if "--port" in words else ("--port", "0"))],
-            cwd=self.folder, env=environment(**variables), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            cwd=self.folder, env=environment(**variables), stdin=far if terminal else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=far if terminal else subprocess.PIPE,
         )  # fmt: skip
-        served = Served(process)
+        served = Served(process, near if terminal else process.stderr.fileno() if process.stderr else -1)
         try:
             yield served
             process.send_signal(signal.SIGTERM)
@@ -64,19 +69,24 @@ class Shell:
         finally:
             process.kill()
             process.wait()
-            assert process.stderr is not None
-            process.stderr.close()
+            if process.stderr is not None:
+                process.stderr.close()
+            for end in (near, far) if terminal else ():
+                os.close(end)
 
 
 class Served:
     """A running server: what it says, and what it answers."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stderr is not None
-        self._pipe = process.stderr.fileno()
+    def __init__(self, process: subprocess.Popen[bytes], pipe: int) -> None:
+        self._pipe = pipe
         self.process = process
         self.said = ""
         os.set_blocking(self._pipe, False)
+
+    def type(self, text: str) -> None:
+        """Type this at the terminal."""
+        os.write(self._pipe, text.encode())
 
     def wait_for(self, pattern: str, after: int = 0) -> re.Match[str]:
         """Wait until it has said this, beginning at a position of what it said."""

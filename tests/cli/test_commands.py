@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -180,6 +181,28 @@ def test_dev_loses_data_only_where_that_is_allowed_and_renames_where_it_is_told(
     shop.write("shop.py", SHOP.replace("    price: int = 0\n", ""))
     with shop.serving("dev", "shop.py", "--allow-destructive") as served:
         served.wait_for('DROP COLUMN "cost"|drop products.cost')
+        assert served.ask("/api/products") == (200, [{"id": 1, "name": "Tea"}])
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_dev_asks_at_a_terminal_before_data_is_lost_and_forgets_a_flag_after_its_change(shop: Shell) -> None:
+    with shop.serving("dev", "shop.py", "--allow-destructive", terminal=True) as served:
+        assert served.ask("/api/products", {"name": "Tea", "price": 3})[0] == 201
+        shop.write("shop.py", SHOP.replace("price", "cost"))
+        served.wait_for("is the field of products price now called cost?")
+        served.type("y\n")
+        served.wait_for("Ready again")
+        assert served.ask("/api/products") == (200, [{"id": 1, "name": "Tea", "cost": 3}])
+        at = len(served.said)
+        shop.write("shop.py", SHOP.replace("    price: int = 0\n", ""))
+        served.wait_for("this loses data; do it all the same?", at)
+        served.type("n\n")
+        served.wait_for("waiting for a change", at)
+        at = len(served.said)
+        shop.write("shop.py", SHOP.replace("    price: int = 0\n", "") + "\n")
+        served.wait_for("this loses data; do it all the same?", at)
+        served.type("y\n")
+        served.wait_for("Ready again", at)
         assert served.ask("/api/products") == (200, [{"id": 1, "name": "Tea"}])
 
 

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pellucid.cli.main import pellucid
+from pellucid.cli.project import find_project, import_app
+from pellucid.sql.migrate import update
 
 HEAD = "from pellucid import App, Model, field\n"
 FIRST = HEAD + "class Product(Model):\n    name: str\napp = App(models=[Product])\n"
@@ -52,6 +54,12 @@ def columns(database: str = "data.db") -> list[str]:
     found = [str(row[0]) for row in connection.execute("SELECT name FROM pragma_table_info('products')")]
     connection.close()
     return found
+
+
+def insert(names: str, values: str) -> None:
+    connection = apsw.Connection("data.db")
+    connection.execute(f"INSERT INTO products ({names}) VALUES ({values})")
+    connection.close()
 
 
 def test_from_no_database_to_one_that_matches(folder: Path) -> None:
@@ -123,6 +131,61 @@ def test_a_loss_needs_a_flag_or_a_yes(folder: Path) -> None:
     assert columns() == ["id", "name", "stock"]
 
 
+def test_status_names_the_flag_that_the_next_step_needs(folder: Path) -> None:
+    (folder / "app.py").write_text(STOCK)
+    done("make")
+    done("apply")
+    insert("name, stock", "'Tea', 3")
+    (folder / "app.py").write_text(FIRST)
+    assert "next: `pellucid migrate make --allow-destructive`, if the loss is meant, or `pellucid dev --allow-destr" in done()
+    (folder / "app.py").write_text(STOCK.replace("stock: int = 0", "amount: int"))
+    told = done()
+    assert "something must be decided first:\n  products.amount is new and required" in told
+    assert "next: `pellucid migrate make --rename products.stock=amount`, if it was renamed, or" in told
+    assert "not agree" in refused("status", "--check")
+
+
+def test_without_files_dev_comes_first(folder: Path) -> None:
+    (folder / "app.py").write_text(STOCK)
+    update(import_app(find_project(None)).catalog, "data.db")
+    (folder / "app.py").write_text(FIRST)
+    assert "next: `pellucid dev --allow-destructive`, if the loss is meant, brings this database to the models" in done()
+    done("make")
+    told = refused("apply")
+    assert "nothing was changed" in told
+    assert "`pellucid dev` brings it to the models, and then `pellucid migrate apply` only notes" in told
+    update(import_app(find_project(None)).catalog, "data.db", allow_destructive=True)
+    assert "0001_initial: noted" in done("apply")
+
+
+def test_what_load_made_counts_as_made_by_dev(folder: Path) -> None:
+    (folder / "app.py").write_text(FIRST)
+    (folder / "products.csv").write_text("name\nTea\n")
+    assert CliRunner().invoke(pellucid, ["load", "app.py", "products.csv"]).exit_code == 0
+    assert "next: `pellucid migrate make`" in done()
+    done("make")
+    assert "0001_initial: noted" in done("apply")
+
+
+def test_a_start_that_waits_for_files_names_them(folder: Path) -> None:
+    (folder / "app.py").write_text(STOCK)
+    done("make")
+    done("apply")
+    insert("name, stock", "'Tea', 3")
+    (folder / "app.py").write_text(STOCK.replace("stock: int = 0", "amount: int"))
+    run = CliRunner().invoke(pellucid, ["run", "app.py", "--port", "0", "--workers", "1"])
+    assert "does not match the models:\n  products.amount is new and required" in run.output
+    assert "run `pellucid migrate make`" in run.output
+    done("make", "--rename", "products.stock=amount")
+    run = CliRunner().invoke(pellucid, ["run", "app.py", "--port", "0", "--workers", "1"])
+    assert run.exit_code == 1
+    assert "a migration waits to be applied" in run.output
+    assert "  0002_rename_products_stock_to_amount\nrun `pellucid migrate apply`" in run.output
+    assert "is new and required" not in run.output
+    (folder / "products.csv").write_text("name,amount\nMilk,1\n")
+    assert "a migration waits" in CliRunner().invoke(pellucid, ["load", "app.py", "products.csv"]).output
+
+
 def test_a_file_may_be_edited_before_it_is_applied_and_never_afterwards(folder: Path) -> None:
     (folder / "app.py").write_text(FIRST)
     done("make")
@@ -164,9 +227,6 @@ def test_a_broken_file_changes_nothing(folder: Path) -> None:
 
 
 def test_what_dev_did_already_is_only_noted(folder: Path) -> None:
-    from pellucid.cli.project import find_project, import_app
-    from pellucid.sql.migrate import update
-
     (folder / "app.py").write_text(FIRST)
     done("make")
     done("apply")

@@ -19,7 +19,16 @@ import click
 import msgspec
 
 from pellucid.cli.line import size_text
-from pellucid.cli.project import Asked, Failed, Project, app_argument, database_option, find_project, import_app
+from pellucid.cli.project import (
+    Asked,
+    Failed,
+    Project,
+    app_argument,
+    database_option,
+    find_project,
+    import_app,
+    migrations_folder,
+)
 from pellucid.errors import Problem
 
 if TYPE_CHECKING:
@@ -80,14 +89,15 @@ def load(app: str, files: tuple[Path, ...], model: str | None, upsert: bool, as_
 
 def _bring_up(catalog: Catalog, project: Project) -> None:
     """Make the tables of a database that does not exist yet; one that does must match."""
-    from pellucid.sql.migrate import MigrationError, require_match, update
+    from pellucid.sql.migrate import MigrationError, update
+    from pellucid.sql.migration_files import require_applied
 
     file = database_file(project)
     try:
         if file.exists():
-            require_match(catalog, file)
+            require_applied(catalog, migrations_folder(project), file)
         else:
-            update(catalog, file, name="load")
+            update(catalog, file)
     except MigrationError as error:
         raise Failed(str(error)) from None
 

@@ -22,7 +22,7 @@ import msgspec
 from pellucid import __version__
 from pellucid.cli.line import GREEN, GREY, RED, YELLOW, size_text, style
 from pellucid.cli.logs import wants_colour
-from pellucid.cli.project import Failed, Project, app_argument, find_project, import_app, settings_options
+from pellucid.cli.project import Failed, Project, app_argument, find_project, import_app, migrations_folder, settings_options
 from pellucid.errors import Problem
 from pellucid.settings import GROUPS, SETTINGS, Settings, shown
 
@@ -128,20 +128,18 @@ def _check_app(project: Project) -> Iterator[Finding]:
     yield Finding("app", "ok", f"{project.file} can be imported")
     file = _file(project.settings)
     if file is not None and file.exists():
-        yield _check_schema(app.catalog, file)
+        yield _check_schema(app.catalog, migrations_folder(project), file)
 
 
-def _check_schema(catalog: Catalog, file: Path) -> Finding:
-    from pellucid.sql.migrate import MigrationError, pending
+def _check_schema(catalog: Catalog, folder: Path, file: Path) -> Finding:
+    from pellucid.sql.migrate import MigrationError
+    from pellucid.sql.migration_files import require_applied
 
     try:
-        steps = pending(catalog, file)
+        require_applied(catalog, folder, file)
     except MigrationError as error:
         return Finding("schema", "problem", str(error))
-    if not steps:
-        return Finding("schema", "ok", "the database matches the models")
-    lines = "\n".join(f"- {step.description}" for step in steps)
-    return Finding("schema", "problem", f"the database does not match the models; `pellucid migrate` would\n{lines}")
+    return Finding("schema", "ok", "the database matches the models")
 
 
 def _check_sqlite(_: Project) -> Iterator[Finding]:

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import TypeVar
 
 import click
 
 from pellucid.cli.line import GREEN, GREY, RED, YELLOW, style
 from pellucid.cli.logs import wants_colour
-from pellucid.cli.project import Asked, Failed, app_argument, database_option, find_project, import_app
+from pellucid.cli.project import Asked, Failed, app_argument, database_option, find_project, import_app, migrations_folder
 from pellucid.db.sqlite_connection import locate
 from pellucid.errors import Problem
 from pellucid.schema.spec import Catalog
@@ -24,7 +25,7 @@ from pellucid.sql import migration_files as files
 from pellucid.sql.difference import Rename, Step
 from pellucid.sql.migrate import MigrationError, reading, script
 
-__all__ = ["migrate", "print_steps"]
+__all__ = ["migrate", "print_steps", "settle"]
 
 Command = TypeVar("Command", bound=Callable[..., object])
 T = TypeVar("T")
@@ -50,7 +51,7 @@ def _place(app: str | None, database: str | None) -> Place:
         raise Asked(problem.message) from None
     if file is None:
         raise Asked("a database in memory has no migrations; name a file with --database")
-    return Place(import_app(project).catalog, project.file.parent / "migrations", file)
+    return Place(import_app(project).catalog, migrations_folder(project), file)
 
 
 class _Default(click.Group):
@@ -96,7 +97,12 @@ def make(
     place = _place(app, database)
     known = _renames(renames, place)
     if ask if ask is not None else sys.stdin.isatty():
-        known, allow_destructive = _ask(place, known, allow_destructive)
+        known, allow_destructive = settle(
+            lambda known: files.unfiled(place.catalog, place.folder, place.database, known),
+            known,
+            allow_destructive,
+            "this loses data; write it all the same?",
+        )
     made = _try(
         lambda: files.make(place.catalog, place.folder, place.database, name, renames=known, allow_destructive=allow_destructive)
     )
@@ -113,27 +119,32 @@ def _renames(texts: Sequence[str], place: Place) -> list[Rename]:
     return [_try(lambda text=text: files.parse_rename(text, place.catalog)) for text in texts]  # type: ignore[misc]
 
 
-def _ask(place: Place, known: list[Rename], allow_destructive: bool) -> tuple[list[Rename], bool]:
-    """Ask of each pair that looks like a rename whether it is one, then whether the losses that remain are meant."""
+def settle(
+    find: Callable[[list[Rename]], tuple[list[Step], list[Rename]]], known: list[Rename], allow_destructive: bool, question: str
+) -> tuple[list[Rename], bool]:
+    """Ask of each pair that looks like a rename whether it is one, then whether the losses that remain are meant.
+
+    `find` gives the steps with the renames that are known so far, and what among them may be renames. Questions go to stderr.
+    """
     refused: set[Rename] = set()
     while True:
         try:
-            steps, maybe = files.unfiled(place.catalog, place.folder, place.database, known)
+            steps, maybe = find(known)
         except MigrationError as error:
             steps, maybe = [], list(error.renames)
         rename = next((rename for rename in maybe if rename not in refused), None)
         if rename is None:
             break
         what = "table" if rename.table is None else f"field of {rename.table}"
-        if click.confirm(f"is the {what} {rename.old} now called {rename.new}?", default=False):
+        if click.confirm(f"is the {what} {rename.old} now called {rename.new}?", default=False, err=True):
             known = [*known, rename]
         else:
             refused.add(rename)
     losses = [step for step in steps if step.destructive]
     if losses and not allow_destructive:
         for step in losses:
-            click.echo(_line(step))
-        allow_destructive = click.confirm("this loses data; write it all the same?", default=False)
+            click.echo(_line(step), err=True)
+        allow_destructive = click.confirm(question, default=False, err=True)
     return known, allow_destructive
 
 
@@ -179,32 +190,39 @@ def status(app: str | None, database: str | None, check: bool) -> None:
     for entry in told.entries:
         moment = f"  {style(entry.applied, GREY, colour)}" if entry.applied else ""
         click.echo(f"  {entry.name:<40} {style(entry.state.value, _COLOURS[entry.state], colour)}{moment}")
-    waiting = any(entry.state is files.State.PENDING for entry in told.entries)
-    # What a waiting file will do is that file's to say.
-    lacking = () if waiting else told.pending
-    for title, steps in (("no file has these changes:", told.unfiled), ("the database lacks:", lacking)):
+    for title, steps in (("no file has these changes:", told.unfiled), ("the database lacks:", told.pending)):
         if steps:
             click.echo(title)
             for step in steps:
                 click.echo(_line(step))
-    advice = _next(told)
+    if told.undecided:
+        click.echo(f"no file has the changes of the models, and something must be decided first:\n{indent(told.undecided, '  ')}")
+    advice = _next(told, made_by_dev=not told.entries and place.database.exists())
     click.echo(f"next: {advice}" if advice else style("models, files and database agree", GREEN, colour))
     if check and advice:
         raise Failed("files, database and models do not agree")
 
 
-def _next(told: files.Status) -> str | None:
+def _next(told: files.Status, *, made_by_dev: bool) -> str | None:
+    """What to do now. A database that was `made_by_dev`, without any file, is brought up to the models by it too."""
+    flags, if_so = "".join(f" --rename {rename}" for rename in told.renames), ""
+    if flags:
+        if_so = ", if it was renamed,"
+    elif any(step.destructive for step in (*told.unfiled, *told.pending)):
+        flags, if_so = " --allow-destructive", ", if the loss is meant,"
     states = {entry.state for entry in told.entries}
     if files.State.CHANGED in states:
         return "put the changed file back as it was applied, and make a new migration"
     if files.State.MISSING in states:
         return "bring the missing file back from version control"
-    if told.unfiled:
-        return "`pellucid migrate make`, or `pellucid dev` while you develop"
+    if told.unfiled or told.undecided:
+        if made_by_dev and (told.pending or told.undecided):
+            return f"`pellucid dev{flags}`{if_so} brings this database to the models; then `pellucid migrate make`"
+        return f"`pellucid migrate make{flags}`{if_so or ','} or `pellucid dev{flags}` while you develop"
     if files.State.PENDING in states:
         return "`pellucid migrate apply`"
     if told.pending:
-        return "the database was changed by hand: `pellucid migrate sql` shows what it lacks, `pellucid dev` brings it there"
+        return f"the database was changed by hand; `pellucid migrate sql` shows what it lacks, `pellucid dev{flags}` mends it"
     return None
 
 

@@ -23,7 +23,17 @@ from pellucid.settings import SETTINGS, Loaded, Settings, SettingsError, load, s
 if TYPE_CHECKING:
     from pellucid.app import App
 
-__all__ = ["Asked", "Failed", "Project", "app_argument", "database_option", "find_project", "import_app", "settings_options"]
+__all__ = [
+    "Asked",
+    "Failed",
+    "Project",
+    "app_argument",
+    "database_option",
+    "find_project",
+    "import_app",
+    "migrations_folder",
+    "settings_options",
+]
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -89,6 +99,11 @@ def find_project(app: str | None, flags: Mapping[str, object] | None = None) -> 
         hint = near(file.name, [other.name for other in file.parent.glob("*.py")]) if file.parent.is_dir() else None
         raise Asked(f"there is no file {_short(file)}{f' ({hint})' if hint else ''}")
     return Project(file, variable, loaded)
+
+
+def migrations_folder(project: Project) -> Path:
+    """Where the migration files of a project are."""
+    return project.file.parent / "migrations"
 
 
 def import_app(project: Project) -> App:

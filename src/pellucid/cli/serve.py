@@ -36,8 +36,9 @@ _RELOADS = (".py", ".env", "pyproject.toml")
 def dev(app: str | None, renames: tuple[str, ...], allow_destructive: bool, **flags: object) -> None:
     """Serve APP for its developer: reload on change, every request seen.
 
-    The database is brought up to the models, and the SQL that does it is shown; what would lose data is refused unless
-    --allow-destructive says otherwise. APP is a file, shop.py, or a file and a variable, shop.py:app; without it, what
+    The database is brought up to the models, and the SQL that does it is shown. What looks like a rename, and what would lose
+    data, is asked for at a terminal and refused elsewhere; --rename and --allow-destructive say so beforehand, for the change
+    that waits when `dev` is started. APP is a file, shop.py, or a file and a variable, shop.py:app; without it, what
     pyproject.toml says, else app.py.
     """
     flags = {"mode": "dev", **flags}
@@ -109,6 +110,8 @@ def _alone(project: Project) -> None:
     try:
         work(project, sockets, lambda app: say_where(project, app, sockets, time.perf_counter() - began))
     finally:
+        for listening in sockets:
+            listening.close()
         _tidy(project.settings)
 
 

@@ -26,7 +26,7 @@ from pellucid import __version__
 from pellucid.anatomy.recorder import Recorder
 from pellucid.cli.line import BOLD, GREEN, GREY, style
 from pellucid.cli.logs import AccessLog, configure, readable_traceback, wants_colour
-from pellucid.cli.project import Failed, Project, find_project, import_app
+from pellucid.cli.project import Failed, Project, find_project, import_app, migrations_folder
 from pellucid.errors import Problem
 from pellucid.http.messages import Observer, Request, Response
 from pellucid.server.connection import Limits
@@ -88,11 +88,12 @@ def main() -> None:
             else:
                 say_where(project, app, sockets, time.perf_counter() - began)
 
-        work(project, sockets, announce, order.changes)
+        # What was allowed was allowed for the change that waited when the command was typed, not for all to come.
+        work(project, sockets, announce, order.changes if os.path.exists(order.marker) else Changes())
     except click.ClickException as error:
         error.show()
         sys.exit(HOPELESS)
-    except KeyboardInterrupt:  # while the app was imported
+    except (KeyboardInterrupt, click.Abort):  # while the app was imported, or a question was asked
         sys.exit(130)
 
 
@@ -226,18 +227,22 @@ def _sampling(settings: Settings) -> Sampling:
 
 def _prepare_database(app: App, project: Project, changes: Changes) -> None:
     from pellucid.cli.data import database_file
-    from pellucid.cli.migrate import print_steps
-    from pellucid.sql.migrate import MigrationError, require_match, update
-    from pellucid.sql.migration_files import parse_rename
+    from pellucid.cli.migrate import print_steps, settle
+    from pellucid.sql.migrate import MigrationError, planned, update
+    from pellucid.sql.migration_files import parse_rename, require_applied
 
     file = database_file(project)
     try:
         if project.settings.mode == "run":
-            require_match(app.catalog, file)
+            require_applied(app.catalog, migrations_folder(project), file)
             return
         existed = file.exists()
         renames = [parse_rename(text, app.catalog) for text in changes.renames]
-        steps = update(app.catalog, file, renames=renames, allow_destructive=changes.allow_destructive)
+        allowed = changes.allow_destructive
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            question = "this loses data; do it all the same?"
+            renames, allowed = settle(lambda known: planned(app.catalog, file, known), renames, allowed, question)
+        steps = update(app.catalog, file, renames=renames, allow_destructive=allowed)
     except MigrationError as error:
         raise Failed(str(error)) from None
     if steps:

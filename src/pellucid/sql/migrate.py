@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from textwrap import indent
 
 import apsw
 import msgspec
@@ -28,11 +29,13 @@ __all__ = [
     "MigrationError",
     "Rename",
     "Step",
+    "Undecided",
     "creation",
     "declared_renames",
     "matches",
     "pending",
     "plan_steps",
+    "planned",
     "reading",
     "record",
     "remember",
@@ -75,6 +78,10 @@ class MigrationError(Exception):
         self.renames = tuple(renames)
 
 
+class Undecided(MigrationError):
+    """Somebody must say first what is meant: no steps lead from the database to the models as it stands."""
+
+
 # -- for a start -------------------------------------------------------------------------------------------------------
 
 
@@ -98,19 +105,27 @@ def matches(connection: apsw.Connection, catalog: Catalog) -> bool:
 
 def pending(catalog: Catalog, path: Place, renames: Sequence[Rename] = ()) -> list[Step]:
     """The steps from the database to the models; none where they match. Raises `MigrationError` where no steps lead there."""
+    return planned(catalog, path, renames)[0]
+
+
+def planned(catalog: Catalog, path: Place, renames: Sequence[Rename] = ()) -> tuple[list[Step], list[Rename]]:
+    """What `pending` gives, and what among the steps may be renames."""
     with reading(path) as connection:
-        return [] if matches(connection, catalog) else _live_steps(connection, catalog, renames)[0]
+        return ([], []) if matches(connection, catalog) else _live_steps(connection, catalog, renames)
 
 
 def require_match(catalog: Catalog, path: Place) -> None:
     """Raise `MigrationError`, with the difference in its message, unless the database is as the models say."""
-    steps = pending(catalog, path)
+    cure = "run `pellucid migrate make` and `pellucid migrate apply`, or `pellucid dev` while you develop"
+    try:
+        steps = pending(catalog, path)
+    except Undecided as wrong:
+        reasons = indent(str(wrong), "  ")
+        raise Undecided(f"the database {os.fspath(path)} does not match the models:\n{reasons}\n{cure}") from None
     if steps:
         lines = "\n".join(f"  {step.description}{' (loses data)' if step.destructive else ''}" for step in steps)
         raise MigrationError(
-            f"the database {os.fspath(path)} does not match the models; what it needs:\n{lines}\n"
-            "run `pellucid migrate make` and `pellucid migrate apply`, or `pellucid dev` while you develop",
-            steps=steps,
+            f"the database {os.fspath(path)} does not match the models; what it needs:\n{lines}\n{cure}", steps=steps
         )
     with reading(path) as connection:
         if matches(connection, catalog):
@@ -156,7 +171,7 @@ def plan_steps(
         steps = difference(have, want, renames=known, occupied=occupied)
     except Unbridgeable as wrong:
         maybe = suspects(have, want, known)
-        raise MigrationError("\n".join([*wrong.reasons, *_questions(maybe)]), renames=maybe) from None
+        raise Undecided("\n".join([*wrong.reasons, *_questions(maybe)]), renames=maybe) from None
     return steps, suspects(have, want, known) if any(step.destructive for step in steps) else []
 
 

@@ -23,6 +23,7 @@ from pellucid.sql.difference import Rename, Step
 from pellucid.sql.introspect import live_tables
 from pellucid.sql.migrate import (
     MigrationError,
+    Undecided,
     managed,
     occupied,
     pending,
@@ -31,13 +32,29 @@ from pellucid.sql.migrate import (
     record,
     refuse_losses,
     remember,
+    require_match,
     reverse_script,
     run_sql,
     script,
     writing,
 )
 
-__all__ = ["Applied", "Entry", "Migration", "State", "Status", "apply", "back", "make", "read_folder", "status", "unfiled"]
+__all__ = [
+    "Applied",
+    "Entry",
+    "Migration",
+    "State",
+    "Status",
+    "apply",
+    "back",
+    "last_change",
+    "make",
+    "parse_rename",
+    "read_folder",
+    "require_applied",
+    "status",
+    "unfiled",
+]
 
 _FILE = re.compile(r"(\d{4,})_(\w+)\.sql")
 _SECTION = re.compile(r"^--[ \t]*(up|down)[ \t]*$", re.MULTILINE | re.IGNORECASE)
@@ -78,11 +95,22 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Every migration, what the models have that no file has, and what the database lacks."""
+    """Every migration, what the models have that no file has, and what the database lacks.
+
+    `pending` is empty while files wait, since what those will do is theirs to say. `renames` are what may be renames among
+    `unfiled`, and `undecided` says why there are no steps where somebody must decide first.
+    """
 
     entries: tuple[Entry, ...]
     unfiled: tuple[Step, ...]
     pending: tuple[Step, ...]
+    renames: tuple[Rename, ...] = ()
+    undecided: str = ""
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The names of the files that this database has not had."""
+        return tuple(entry.name for entry in self.entries if entry.state is State.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +223,32 @@ def _history(connection: apsw.Connection) -> list[tuple[int, str, str, str, str 
 
 
 def status(catalog: Catalog, folder: Path, path: Place) -> Status:
-    """Where every migration, the models and the database stand. Raises `MigrationError` where no steps lead on."""
-    migrations = read_folder(folder)
+    """Where every migration, the models and the database stand. Raises `MigrationError` where a file cannot be read or run."""
+    entries = _entries(read_folder(folder), path)
+    try:
+        steps, maybe = unfiled(catalog, folder, path)
+        waits = any(entry.state is State.PENDING for entry in entries)
+        return Status(entries, tuple(steps), () if waits else tuple(pending(catalog, path)), tuple(maybe))
+    except Undecided as wrong:
+        return Status(entries, (), (), wrong.renames, str(wrong))
+
+
+def require_applied(catalog: Catalog, folder: Path, path: Place) -> None:
+    """Raise `MigrationError` unless the database is as the models say; where migration files wait, it names those."""
+    try:
+        require_match(catalog, path)
+    except MigrationError:
+        waiting = Status(_entries(read_folder(folder), path), (), ()).waiting
+        if not waiting:
+            raise
+        lines = "\n".join(f"  {name}" for name in waiting)
+        raise MigrationError(
+            f"{'a migration waits' if len(waiting) == 1 else f'{len(waiting)} migrations wait'} to be applied to the database "
+            f"{os.fspath(path)}:\n{lines}\nrun `pellucid migrate apply`"
+        ) from None
+
+
+def _entries(migrations: Sequence[Migration], path: Place) -> tuple[Entry, ...]:
     with reading(path) as connection:
         history = {name: (applied, sql) for _, name, applied, sql, _ in _history(connection) if name != DEV}
     entries: list[Entry] = []
@@ -205,8 +257,7 @@ def status(catalog: Catalog, folder: Path, path: Place) -> Status:
             entries.append(Entry(migration.name, State.PENDING))
         else:
             entries.append(Entry(migration.name, State.APPLIED if row[1] == migration.up else State.CHANGED, row[0]))
-    entries += [Entry(name, State.MISSING, applied) for name, (applied, _) in history.items()]
-    return Status(tuple(entries), tuple(unfiled(catalog, folder, path)[0]), tuple(pending(catalog, path)))
+    return (*entries, *(Entry(name, State.MISSING, applied) for name, (applied, _) in history.items()))
 
 
 def apply(catalog: Catalog, folder: Path, path: Place) -> Applied:
@@ -229,13 +280,25 @@ def apply(catalog: Catalog, folder: Path, path: Place) -> Applied:
             found = _already(connection, [states[at + 1] for at, _ in waiting])
         for index, (_, migration) in enumerate(waiting):
             if index >= found:
-                run_sql(connection, migration.up, f"{migration.name}.sql")
+                _run(connection, migration, made_without_files=had.keys() == {DEV})
             record(connection, migration.name, migration.fingerprint, migration.up, migration.down)
         if found:
             connection.execute("DELETE FROM _pellucid_migrations WHERE name = ?", (DEV,))
         remember(connection, catalog)
     names = [migration.name for _, migration in waiting]
     return Applied(ran=tuple(names[found:]), found=tuple(names[:found]))
+
+
+def _run(connection: apsw.Connection, migration: Migration, *, made_without_files: bool) -> None:
+    try:
+        run_sql(connection, migration.up, f"{migration.name}.sql")
+    except MigrationError as error:
+        if not made_without_files:
+            raise
+        raise MigrationError(
+            f"{error}\nthis database was made without migration files and is in none of the states that they lead to; "
+            "`pellucid dev` brings it to the models, and then `pellucid migrate apply` only notes that it is there"
+        ) from None
 
 
 def _already(connection: apsw.Connection, states: Sequence[dict[str, Table]]) -> int:
