@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pellucid.server.listen import listen
-from pellucid.server.supervisor import Supervisor
+from pellucid.server.supervisor import Supervisor, concerns
 
 WORKER = """
 import asyncio, os, sys
@@ -179,10 +179,38 @@ def test_while_a_file_is_broken_callers_are_told_so(script: Path) -> None:
             edit(script, "raise SystemExit(4)")
             await it.until("could not be started")
             assert (await it.ask())[0] == 503
+            assert it.reports[-1] == "The app could not be started; waiting for a change"
             edit(script, WORKER.replace('"one"', '"three"'))
             await it.until("three")
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("path", "counts"),
+    [
+        ("app.py", True),
+        ("shop/models.py", True),
+        (".env", True),
+        ("notes.txt", False),
+        ("shop/__pycache__/models.py", False),
+        (".venv/lib/python3.12/site-packages/x.py", False),
+        ("venv/lib/python3.12/site-packages/x.py", False),
+        ("node_modules/gyp/x.py", False),
+        (".git/hooks/x.py", False),
+    ],
+)
+def test_only_files_of_the_app_reload_it(tmp_path: Path, path: str, counts: bool) -> None:
+    root = tmp_path / ".hidden" / "node_modules" / "project"  # where the project itself lies does not matter
+    assert concerns(root / path, [root], (".py", ".env")) is counts
+
+
+def test_what_no_worker_survives_is_said_once(script: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    edit(script, "import sys; sys.stderr.write('no stock'); raise SystemExit(7)")
+    sockets = listen("127.0.0.1", 0)
+    with contextlib.closing(sockets[0]):
+        assert asyncio.run(Supervisor([sys.executable, str(script)], sockets, workers=3).run()) == 7
+    assert capfd.readouterr().err.count("no stock") == 1
 
 
 def test_a_worker_that_never_starts_gives_its_exit_status(script: Path) -> None:

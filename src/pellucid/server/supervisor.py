@@ -26,7 +26,7 @@ from pellucid.http.messages import Request, Response
 from pellucid.server.listen import FDS_VARIABLE
 from pellucid.server.worker import SUPERVISOR_VARIABLE, running
 
-__all__ = ["Supervisor"]
+__all__ = ["Supervisor", "concerns"]
 
 _log = logging.getLogger("pellucid.server")
 
@@ -36,6 +36,10 @@ _STEADY = 5.0
 """Seconds after which a worker counts as started well."""
 _KILL_AFTER = 1.0
 """Seconds beyond the grace period in which a worker should end by itself."""
+
+
+_OTHERS = frozenset({"__pycache__", "node_modules", "site-packages"})
+"""Folders that installers and Python itself fill."""
 
 
 class _Event(Enum):
@@ -97,7 +101,7 @@ class Supervisor:
         self._sockets = list(sockets)
         self._count = workers
         self._grace = grace
-        self._watched = list(watch)
+        self._watched = [path.resolve() for path in watch]
         self._suffixes = suffixes
         self._environment = dict(os.environ if environment is None else environment)
         self._report = report
@@ -186,13 +190,20 @@ class Supervisor:
 
     async def _start_all(self) -> int | None:
         """Start all workers; the exit status of one that failed, in which case none is left."""
-        self._workers = [await self._start() for _ in range(self._count)]
-        ready = [await self._is_ready(worker) for worker in self._workers]
+        # The first alone: what keeps all of them from starting is then said once.
+        self._workers = [await self._start()]
+        ready = [await self._is_ready(self._workers[0])]
+        if ready[0]:
+            self._workers += [await self._start() for _ in range(1, self._count)]
+            ready += [await self._is_ready(worker) for worker in self._workers[1:]]
         if all(ready) or self._stopping.is_set():
             return None
         failed = self._workers[ready.index(False)]
         status = await failed.process.wait()
-        self._report(f"A worker ended with status {status} before it was ready")
+        if self._watched:
+            self._report("The app could not be started; waiting for a change")
+        else:
+            self._report(f"A worker ended with status {status} before it was ready")
         await self._stop_all()
         return status if status > 0 else 1
 
@@ -242,7 +253,7 @@ class Supervisor:
         from watchfiles import Change, awatch
 
         def counts(_change: Change, path: str) -> bool:
-            return path.endswith(self._suffixes) and "__pycache__" not in path
+            return concerns(Path(path), self._watched, self._suffixes)
 
         async for _ in awatch(*self._watched, watch_filter=counts, stop_event=self._stopping, debounce=200):
             self._tell(_Event.CHANGED)
@@ -267,12 +278,25 @@ class Supervisor:
             await process.wait()
 
 
+def concerns(path: Path, watched: Sequence[Path], suffixes: tuple[str, ...]) -> bool:
+    """Whether a change of this file reloads: its name ends so, and it is in no folder that others fill, nor in a hidden one."""
+    if not path.name.endswith(suffixes):
+        return False
+    root = next((root for root in watched if path.is_relative_to(root)), path.parent)
+    folders = path.relative_to(root).parts[:-1]
+    return not any(folder in _OTHERS or folder.startswith(".") for folder in folders)
+
+
 def _how(status: int | None) -> str:
     if status is not None and status < 0:
         return f"signal {signal.Signals(-status).name}"
     return f"status {status}"
 
 
+# A browser asks again by itself (Refresh, HTML Living Standard, section 4.2.5.3), until the app is back.
+_STAND_IN = b"content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\nretry-after: 1\r\nrefresh: 2\r\n"
+
+
 def _not_started(_request: Request) -> Response:
     body = b"The application could not be started. The terminal says why; correct the file, and this page works again.\n"
-    return Response(503, body, fixed=b"content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\nretry-after: 1\r\n")
+    return Response(503, body, fixed=_STAND_IN)
