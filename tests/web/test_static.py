@@ -17,7 +17,7 @@ from pellucid.errors import METHOD_NOT_ALLOWED, NOT_FOUND, PRECONDITION_FAILED, 
 from pellucid.http.conditional import format_date
 from pellucid.http.headers import Headers
 from pellucid.http.messages import Request, Response
-from pellucid.web.folder import content_type_of
+from pellucid.web.folder import FolderError, content_type_of
 from pellucid.web.router import Route, Router
 from pellucid.web.static import StaticFiles
 
@@ -385,5 +385,8 @@ def test_a_type_follows_from_the_ending(name: str, kind: str) -> None:
 
 
 def test_a_folder_that_is_not_there_fails_at_start(tmp_path: Path) -> None:
-    with pytest.raises(NotADirectoryError, match="nowhere"):
+    with pytest.raises(FolderError, match=r"the folder of static= does not exist: .*nowhere; make it, or leave"):
         StaticFiles(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FolderError, match="is no folder"):
+        StaticFiles(tmp_path / "file")

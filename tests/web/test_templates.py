@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
+from pellucid.web.folder import FolderError
 from pellucid.web.templates import Page, Templates
 
 
@@ -25,6 +26,11 @@ def test_a_name_that_the_page_does_not_have_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("{{ nmae }}")
     with pytest.raises(UndefinedError):
         Templates(tmp_path).render(Page("page.html", {"name": "x"}))
+
+
+def test_a_folder_that_is_not_there_fails_at_start(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match=r"the folder of templates= does not exist: .*nowhere; make it"):
+        Templates(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", ["missing.html", "../secret.html", "/etc/passwd"])

@@ -79,6 +79,6 @@ def _put_together(app: str | None) -> Backend:
 
     try:
         asyncio.run(lay_out())
-    except (Problem, ValueError) as error:  # a route that cannot be is a ValueError
+    except (Problem, ValueError) as error:  # a route that cannot be, or a folder that is not there
         raise Failed(str(error)) from None
     return backend

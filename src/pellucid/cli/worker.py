@@ -34,6 +34,8 @@ from pellucid.server.listen import ListenError, address_of, inherited, tls_conte
 from pellucid.server.service import Sampling
 from pellucid.server.worker import announce_ready, run, serve, stop_on_signals
 from pellucid.settings import SETTINGS, Settings, shown
+from pellucid.web.folder import FolderError
+from pellucid.web.router import RouteError
 
 if TYPE_CHECKING:
     from pellucid.app import App
@@ -108,6 +110,8 @@ def work(
         run(_serve(app, project.settings, sockets, lambda: on_ready(app)))
     except (ListenError, Problem) as error:
         raise Failed(str(error)) from None
+    except (FolderError, RouteError) as error:
+        raise Failed(f"{short_path(str(project.file))} cannot be served: {error}") from None
     except Exception as error:
         told = readable_traceback(error, colour=wants_colour(sys.stderr))
         raise Failed(f"{short_path(str(project.file))} cannot be served\n{told}") from None

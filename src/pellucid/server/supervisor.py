@@ -108,6 +108,7 @@ class Supervisor:
         self._workers: list[_Worker] = []
         self._awaited: _Worker | None = None
         self._pause = 0.0
+        self._standing_in = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
@@ -240,6 +241,7 @@ class Supervisor:
         self._report("A file changed; reloading")
         await self._stop_all()
         await stand_in.aclose()
+        self._standing_in = False
         if await self._start_all() is not None:
             await self._stand_in(stand_in)
 
@@ -247,13 +249,17 @@ class Supervisor:
         """Answer in place of workers that cannot be started, rather than let callers wait."""
         copies = [listening.dup() for listening in self._sockets]
         await stack.enter_async_context(running(_not_started, copies, grace=0))
+        self._standing_in = True
 
     async def _watch(self) -> None:
         # Imported here, since only a supervisor that watches needs it.
         from watchfiles import Change, awatch
 
-        def counts(_change: Change, path: str) -> bool:
-            return concerns(Path(path), self._watched, self._suffixes)
+        def counts(change: Change, name: str) -> bool:
+            path = Path(name)
+            # A folder that the app needs may be what keeps it from starting.
+            made = change is Change.added and self._standing_in and path.is_dir()
+            return concerns(path, self._watched, () if made else self._suffixes)
 
         async for _ in awatch(*self._watched, watch_filter=counts, stop_event=self._stopping, debounce=200):
             self._tell(_Event.CHANGED)
@@ -279,11 +285,14 @@ class Supervisor:
 
 
 def concerns(path: Path, watched: Sequence[Path], suffixes: tuple[str, ...]) -> bool:
-    """Whether a change of this file reloads: its name ends so, and it is in no folder that others fill, nor in a hidden one."""
-    if not path.name.endswith(suffixes):
+    """Whether a change reloads: a file's name ends so, and it is in no folder that others fill, nor in a hidden one.
+
+    Without `suffixes` the path is a folder itself.
+    """
+    if suffixes and not path.name.endswith(suffixes):
         return False
     root = next((root for root in watched if path.is_relative_to(root)), path.parent)
-    folders = path.relative_to(root).parts[:-1]
+    folders = path.relative_to(root).parts[: -1 if suffixes else None]
     return not any(folder in _OTHERS or folder.startswith(".") for folder in folders)
 
 

@@ -24,7 +24,7 @@ import msgspec
 from pellucid.http.conditional import format_date
 from pellucid.web.compress import CODINGS, compress, compressible, with_suffix
 
-__all__ = ["File", "Folder", "Variant", "content_type_of"]
+__all__ = ["File", "Folder", "FolderError", "Variant", "content_type_of"]
 
 _SIBLINGS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _HASHED = re.compile(r"[.-](?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,64}\.")
@@ -55,6 +55,14 @@ for _kind, _ending in (
 
 Signature = tuple[int, int, int]
 """What changes when a file does: time in nanoseconds, size, inode."""
+
+
+class FolderError(ValueError):
+    """A folder that the App names is not there: raised while it starts, never while it serves."""
+
+    def __init__(self, option: str, folder: Path | str) -> None:
+        what = "is no folder" if os.path.exists(folder) else "does not exist"
+        super().__init__(f"the folder of {option}= {what}: {folder}; make it, or leave {option}= out of App(...)")
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -97,7 +105,7 @@ class Folder:
     ) -> None:
         self._root = os.path.realpath(folder)
         if not os.path.isdir(self._root):
-            raise NotADirectoryError(f"the static folder {str(folder)!r} does not exist")
+            raise FolderError("static", folder)
         self._inside = self._root.rstrip(os.sep) + os.sep
         self._memory = memory
         self._small = small

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pellucid.http.messages import Response
+from pellucid.web.folder import FolderError
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,9 +32,14 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Templates:
-    """A folder of templates. `reload` looks for changed files on every page (for `dev`); `names` are known to every template."""
+    """A folder of templates. `reload` looks for changed files on every page (for `dev`); `names` are known to every template.
+
+    Raises FolderError where there is no such folder.
+    """
 
     def __init__(self, folder: Path, *, reload: bool = False, names: Mapping[str, object] | None = None) -> None:
+        if not folder.is_dir():
+            raise FolderError("templates", folder)
         self._folder = folder
         self._reload = reload
         self._names = dict(names or {})
