@@ -184,6 +184,20 @@ def test_dev_loses_data_only_where_that_is_allowed_and_renames_where_it_is_told(
         assert served.ask("/api/products") == (200, [{"id": 1, "name": "Tea"}])
 
 
+def test_two_versions_of_one_length_written_at_once_are_two(shop: Shell) -> None:
+    def write(word: str) -> None:
+        for name, text in (("words/one.py", f'WORD = "{word}"\n'), ("shop.py", f'{SHOP}\n\nHERE = "{word}"{words}')):
+            os.utime(shop.write(name, text), (1e9, 1e9))
+
+    words = '\n\n\n@app.get("/words")\ndef words() -> str:\n    from words.one import WORD\n    return HERE + WORD\n'
+    write("tea")
+    with shop.serving("dev", "shop.py") as served:
+        assert served.ask("/words") == (200, "teatea")
+        write("gin")
+        served.wait_for("Ready again")
+        assert served.ask("/words") == (200, "gingin")
+
+
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 def test_dev_asks_at_a_terminal_before_data_is_lost_and_forgets_a_flag_after_its_change(shop: Shell) -> None:
     with shop.serving("dev", "shop.py", "--allow-destructive", terminal=True) as served:
@@ -235,6 +249,22 @@ def test_what_fails_at_the_start_is_told_as_the_users_code_sees_it(shop: Shell) 
     assert "shop.py cannot be served" in said
     assert "RuntimeError: no stock" in said
     assert "src/pellucid" not in said
+
+
+def test_a_folder_that_is_missing_is_named_and_dev_goes_on_when_it_is_made(shop: Shell) -> None:
+    shop.write("shop.py", SHOP.replace("App(models", 'App(static="public", models'))
+    said = r"pellucid: shop\.py cannot be served: the folder of static= does not exist: .*/public; make it, or leave static= out"
+    with shop.serving("dev", "shop.py") as served:
+        served.wait_for(said)
+        served.wait_for("The app could not be started; waiting for a change")
+        assert "Traceback" not in served.said
+        assert "src/pellucid" not in served.said
+        shop.write("public/index.html", "hello")
+        served.wait_for("Pellucid .* serves")
+        assert served.ask("/") == (200, "hello")
+    shop.write("shop.py", SHOP.replace("App(models", 'App(templates="pages", models'))
+    assert "the folder of templates= does not exist" in shop("run", "shop.py", "--port", "0", code=1).stderr
+    assert "the folder of templates= does not exist" in shop("routes", "shop.py", code=1).stderr
 
 
 def test_an_address_that_is_taken_is_said_at_once(shop: Shell) -> None:

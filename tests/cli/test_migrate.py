@@ -23,8 +23,6 @@ AMOUNT = HEAD + "class Product(Model):\n    name: str\n    amount: int = 0\napp 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
-    # Two versions of one length written within a second look the same to Python's cache of compiled files.
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     known, path = set(sys.modules), list(sys.path)
     yield tmp_path
     for name in set(sys.modules) - known:

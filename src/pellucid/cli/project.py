@@ -12,7 +12,17 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -21,6 +31,8 @@ from pellucid.errors import near
 from pellucid.settings import SETTINGS, Loaded, Settings, SettingsError, load, split_app
 
 if TYPE_CHECKING:
+    from importlib.abc import PathEntryFinder
+
     from pellucid.app import App
 
 __all__ = [
@@ -106,6 +118,30 @@ def migrations_folder(project: Project) -> Path:
     return project.file.parent / "migrations"
 
 
+class _Source(SourceFileLoader):
+    """Compiles the source each time: to Python's cache two versions of one length, written within a second, are the same."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """The code of the module as its file is now."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+def _read_anew(folder: Path) -> None:
+    """Let modules in this folder and below be compiled from their source too, but those that were installed there."""
+    source = (_Source, SOURCE_SUFFIXES)
+    finder = FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), source, (SourcelessFileLoader, BYTECODE_SUFFIXES))
+
+    def find_here(path: str) -> PathEntryFinder:
+        place = Path(path)
+        if not place.is_relative_to(folder) or "site-packages" in place.parts:
+            raise ImportError(f"{path} is left to others")
+        return finder(path)
+
+    sys.path_hooks.insert(0, find_here)
+    sys.path_importer_cache.pop(str(folder), None)
+
+
 def import_app(project: Project) -> App:
     """Run the user's file and return its app. Raises `Failed` with the user's traceback where that does not work."""
     from pellucid.app import App  # late: `pellucid --help` and most mistakes are answered before it is needed
@@ -114,8 +150,10 @@ def import_app(project: Project) -> App:
     folder = str(file.parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
+    if project.settings.mode == "dev":
+        _read_anew(file.parent)
+    spec = importlib.util.spec_from_file_location(file.stem, file, loader=_Source(file.stem, str(file)))
+    if spec is None or spec.loader is None or file.suffix != ".py":
         raise Asked(f"{_short(file)} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[file.stem] = module  # before it runs: its annotations are looked up there
