@@ -179,6 +179,10 @@ def test_dev_shows_what_happened_inside(tmp_path: Path) -> None:
         written = asker.get(f"/_pellucid/requests/{recent[1]['id']}").json
         assert {"wait", "sql", "commit"} <= {span["name"] for span in written["spans"]}
         assert "s3cr3t" not in json.dumps(written)
+        assert asker.get("/api/notes?txt=eq.a").status == 400
+        refused = asker.get("/_pellucid/requests?order=failed").json[0]
+        spans = asker.get(f"/_pellucid/requests/{refused['id']}").json["spans"]
+        assert ("refuse", "PL301 unknown-field") in [(span["name"], span.get("detail")) for span in spans]
         assert asker.get("/_pellucid/requests/none").status == 404
         assert asker.get("/_pellucid/requests?order=slowest").status == 200
         wrong = asker.get("/_pellucid/requests?order=slow")

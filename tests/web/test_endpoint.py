@@ -336,7 +336,31 @@ def test_a_function_in_a_thread_sees_the_context_and_its_wait_is_marked(threads:
     assert [(name, detail) for name, _, detail, _ in trace.marks] == [
         ("thread", "waited for a thread"),
         ("endpoint", "read, in a thread"),
+        ("encode", None),
     ]
+
+
+def test_making_the_answer_is_a_station_of_its_own(threads: Threads, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<p>")
+
+    async def page() -> Page:
+        return Page("page.html")
+
+    async def words() -> AsyncIterator[str]:
+        yield "one"
+
+    async def plain() -> Response:
+        return Response(204)
+
+    async def number() -> int:
+        return 1
+
+    cases = ((page, ["endpoint", "render"]), (words, ["encode"]), (plain, ["endpoint"]), (number, ["endpoint", "encode"]))
+    for function, stations in cases:
+        endpoint, _ = build(function, "GET", "/", threads, templates=Templates(tmp_path))
+        trace = Trace("t", 0)
+        asyncio.run(endpoint(Request("GET", "/", Headers(), trace=trace), ()))
+        assert [mark[0] for mark in trace.marks] == stations
 
 
 def test_more_calls_than_threads_and_queue_hold_are_refused_at_once(threads: Threads) -> None:

@@ -17,6 +17,7 @@ from pellucid.errors import METHOD_NOT_ALLOWED, NOT_FOUND, PRECONDITION_FAILED, 
 from pellucid.http.conditional import format_date
 from pellucid.http.headers import Headers
 from pellucid.http.messages import Request, Response
+from pellucid.spans import Trace
 from pellucid.web.folder import FolderError, content_type_of
 from pellucid.web.router import Route, Router
 from pellucid.web.static import StaticFiles
@@ -382,6 +383,13 @@ def test_memory_is_bounded(folder: Path) -> None:
 )
 def test_a_type_follows_from_the_ending(name: str, kind: str) -> None:
     assert content_type_of(f"/x/{name}") == kind
+
+
+def test_finding_a_file_is_a_station_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    trace = Trace("t", 0)
+    StaticFiles(tmp_path)(Request("GET", "/a.txt", Headers(), trace=trace), ("a.txt",))
+    assert [mark[0] for mark in trace.marks] == ["file"]
 
 
 def test_a_folder_that_is_not_there_fails_at_start(tmp_path: Path) -> None:

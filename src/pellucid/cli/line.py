@@ -21,7 +21,7 @@ RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN, GREY = "31", "32", "33", "34", "35", "3
 _STATIONS: Mapping[str, str] = {
     "accept": GREY, "read": GREY, "parse": CYAN, "identify": MAGENTA, "cache": MAGENTA, "route": YELLOW, "query": YELLOW,
     "lookup": MAGENTA, "plan": MAGENTA, "build": MAGENTA, "wait": RED, "sql": BLUE, "commit": BLUE, "encode": GREEN,
-    "finish": GREEN, "compress": GREEN, "write": GREY,
+    "render": GREEN, "file": GREEN, "finish": GREEN, "compress": GREEN, "refuse": YELLOW, "fail": RED, "write": GREY,
 }  # fmt: skip
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LEAST_PATH, _BAR, _LEAST_LEGEND = 22, 10, 12

@@ -80,8 +80,7 @@ def _on_loop(function: Callable[..., Awaitable[object]], arguments: Arguments, r
     async def finish(request: Request, result: object) -> Response:
         if request.trace is not None:
             request.trace.mark("endpoint", name)
-        response = respond(result)
-        return response if isinstance(response, Response) else await response
+        return await _made(request, result, respond)
 
     return answer
 
@@ -93,8 +92,7 @@ def _in_thread(function: Callable[..., object], arguments: Arguments, respond: R
             result = await threads.run(function, found, request.trace)
             if request.trace is not None:
                 request.trace.mark("endpoint", f"{name}, in a thread")
-            response = respond(result)
-            return response if isinstance(response, Response) else await response
+            return await _made(request, result, respond)
         finally:
             if form is not None:
                 form.close()
@@ -106,10 +104,19 @@ def _streaming(function: Callable[..., AsyncIterator[object]], arguments: Argume
     async def answer(request: Request, values: tuple[str, ...]) -> Response:
         found, form = await arguments.read(request, values) if arguments.waits else (arguments.plain(request, values), None)
         chunks = function(**found)
-        response = respond(chunks if form is None else _closing(chunks, form))
-        return response if isinstance(response, Response) else await response
+        return await _made(request, chunks if form is None else _closing(chunks, form), respond)
 
     return answer
+
+
+async def _made(request: Request, result: object, respond: Respond) -> Response:
+    """The Response of what a function returned, and the station that making it is."""
+    response = respond(result)
+    if not isinstance(response, Response):
+        response = await response
+    if request.trace is not None and response is not result:
+        request.trace.mark("render" if isinstance(result, Page) else "encode")
+    return response
 
 
 async def _closing(chunks: AsyncIterator[object], form: Form) -> AsyncIterator[object]:

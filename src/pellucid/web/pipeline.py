@@ -100,9 +100,14 @@ class _Pipeline:
         if isinstance(error, Problem):
             if error.status >= 500 and error.__cause__ is not None:
                 self._log_error(request, error)
-            return problem_response(error, request)
-        self._log_error(request, error)
-        return problem_response(Problem(INTERNAL, hint="the server's log has the details under this trace id"), request)
+            station, problem = "refuse", error
+        else:
+            self._log_error(request, error)
+            station, problem = "fail", Problem(INTERNAL, hint="the server's log has the details under this trace id")
+        response = problem_response(problem, request)
+        if request.trace is not None:
+            request.trace.mark(station, f"{problem.code.id} {problem.code.slug}")
+        return response
 
     def _finished(self, request: Request, response: Response) -> Response:
         body = response.body

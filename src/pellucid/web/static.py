@@ -49,7 +49,10 @@ class StaticFiles:
             if request.method == "OPTIONS":
                 return Response(204, headers=[("allow", _ALLOW)])
             raise Problem(METHOD_NOT_ALLOWED, f"{request.method} is not offered for a file", headers=[("allow", _ALLOW)])
-        return self._answer(request, path, file)
+        response = self._answer(request, path, file)
+        if request.trace is not None:
+            request.trace.mark("file")
+        return response
 
     def _answer(self, request: Request, path: str, file: File) -> Response:
         headers = request.headers
