@@ -251,6 +251,27 @@ def test_files_come_from_a_multipart_body_and_are_closed_afterwards(threads: Thr
     refused(UNSUPPORTED_MEDIA_TYPE, endpoint, "POST", body=b"{}")
 
 
+def test_beside_a_file_the_other_fields_of_the_form_are_parameters(threads: Threads) -> None:
+    async def upload(album: int, file: UploadFile, title: str, stars: int = 3, tags: list[str] | None = None) -> object:
+        return [album, file.filename, title, stars, tags]
+
+    endpoint, spec = build(upload, "POST", "/{album}", threads)
+    assert [parameter.name for parameter in spec.parameters if parameter.in_form] == ["title", "stars", "tags"]
+    multipart = "multipart/form-data; boundary=B"
+
+    def sent(*parts: str) -> bytes:
+        parts = ('name="file"; filename="a.txt"\r\n\r\nhello', *parts)
+        return "".join(f"--B\r\nContent-Disposition: form-data; {part}\r\n" for part in parts).encode() + b"--B--\r\n"
+
+    fields = ['name="title"\r\n\r\nTea', 'name="tags"\r\n\r\na', 'name="tags"\r\n\r\nb', 'name="album"\r\n\r\n9']
+    assert ask(endpoint, "POST", "/7", "7", body=sent(*fields), type=multipart)[1] == b'[7,"a.txt","Tea",3,["a","b"]]'
+    both = ask(endpoint, "POST", "/7?title=Milk&stars=5", "7", body=sent(*fields), type=multipart)
+    assert both[1] == b'[7,"a.txt","Tea",5,["a","b"]]', "the form comes first, then the query"
+    assert ask(endpoint, "POST", "/7?title=Milk", "7", body=sent(), type=multipart)[1] == b'[7,"a.txt","Milk",3,null]'
+    wrong = refused(INVALID_PARAMETER, endpoint, "POST", "/x", "x", body=sent('name="stars"\r\n\r\nmany'), type=multipart)
+    assert wrong == {"path.album": "wrong-type", "form.title": "missing", "form.stars": "wrong-type"}
+
+
 class Sub(Response):
     pass
 

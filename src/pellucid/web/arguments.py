@@ -8,7 +8,7 @@ In: an `EndpointSpec` once at start; then, per request, path values, query and b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import NotRequired, Required, TypedDict, cast
 
@@ -41,13 +41,16 @@ class Arguments:
         self._has_query = bool(spec.at(Place.QUERY))
         self._body = _Body(spec.body) if spec.body is not None else None
         self._files = spec.at(Place.FILE)
+        self._fields_first = any(parameter.in_form for parameter in spec.parameters)
         self._limits = limits
         self.waits = self._body is not None or bool(self._files)
         """Whether the body must be read first: then only `read` will do."""
 
-    def plain(self, request: Request, values: tuple[str, ...]) -> dict[str, object]:
+    def plain(self, request: Request, values: tuple[str, ...], form: Form | None = None) -> dict[str, object]:
         """The arguments of a function without a body. Raises INVALID_PARAMETER, BAD_QUERY."""
-        found = self._scalars.convert(dict(zip(self._path_names, values, strict=True)), request.query if self._has_query else "")
+        sent: dict[str, object] = dict(zip(self._path_names, values, strict=True))
+        fields = form.fields if form is not None and self._fields_first else ()
+        found = self._scalars.convert(sent, request.query if self._has_query else "", fields)
         for name in self._calls:
             found[name] = self._make_call(request)
         for name in self._requests:
@@ -56,17 +59,19 @@ class Arguments:
 
     async def read(self, request: Request, values: tuple[str, ...]) -> tuple[dict[str, object], Form | None]:
         """All arguments, and the form whose files the caller closes. Raises what `plain` does, and INVALID_BODY."""
+        form = await self._form(request) if self._fields_first else None
         errors: list[FieldError] = []
         found: dict[str, object] = {}
         try:
-            found = self.plain(request, values)
-        except Problem as problem:
-            if problem.code is not INVALID_PARAMETER:
-                raise
-            errors.extend(problem.errors)
-        code = INVALID_PARAMETER if errors else INVALID_BODY
-        form = await self._form(request)
-        try:
+            try:
+                found = self.plain(request, values, form)
+            except Problem as problem:
+                if problem.code is not INVALID_PARAMETER:
+                    raise
+                errors.extend(problem.errors)
+            code = INVALID_PARAMETER if errors else INVALID_BODY
+            if not self._fields_first:
+                form = await self._form(request)
             if self._body is not None:
                 errors += await self._body.fill(found, request, form)
             errors += self._take_files(found, form)
@@ -123,10 +128,14 @@ class _Scalars:
         self._type = _typed_dict("Parameters", kinds)
         msgspec.inspect.type_info(self._type)
 
-    def convert(self, sent: dict[str, object], query: str) -> dict[str, object]:
-        """The values by name; those that are absent and have a default are left to the function."""
-        if query:
-            self._add_query(sent, query)
+    def convert(self, sent: dict[str, object], query: str, form: Sequence[tuple[str, str]] = ()) -> dict[str, object]:
+        """The values by name; those that are absent and have a default are left to the function.
+
+        What both a form and the query have, the form says.
+        """
+        if query or form:
+            for pairs in (form, query_fields(query)):
+                self._add(sent, pairs)
         elif self._all_text and len(sent) == len(self._specs):
             return sent
         try:
@@ -138,11 +147,11 @@ class _Scalars:
             raise self._problem(broken)
         return {**self._nulls, **found} if self._nulls else found
 
-    def _add_query(self, sent: dict[str, object], query: str) -> None:
+    def _add(self, sent: dict[str, object], pairs: Sequence[tuple[str, str]]) -> None:
         twice: list[FieldError] = []
-        in_path = frozenset(sent)
-        for name, value in query_fields(query):
-            if name not in self._specs or name in in_path:
+        known = frozenset(sent)
+        for name, value in pairs:
+            if name not in self._specs or name in known:
                 continue
             if name in self._many:
                 values = sent.setdefault(name, [])
@@ -164,12 +173,13 @@ class _Scalars:
         ]
 
     def _problem(self, errors: list[FieldError]) -> Problem:
-        """Say of each error whether it is in the path or in the query."""
+        """Say of each error whether it is in the path, in the query or in the form."""
         placed: list[FieldError] = []
         for error in errors:
             name = error.path[1:].partition("[")[0].partition(".")[0]
             parameter = self._specs.get(name)
             where = parameter.where.value if parameter is not None else Place.QUERY.value
+            where = "form" if parameter is not None and parameter.in_form else where
             placed.append(FieldError(where + error.path, error.code, error.message.replace("the field", "the parameter")))
         return Problem(INVALID_PARAMETER, _summary(placed), errors=placed)
 

@@ -4,7 +4,8 @@ In: a function, its method and its path pattern. Out: an `EndpointSpec`, plain d
 written from; or a RouteError that names function, parameter and cure. It never runs the function and reads no request.
 
 A parameter is, in this order: the Call or the Request by its type; a path value by its name; the body where its type has fields
-or is raw bytes; a file; else a query parameter.
+or is raw bytes; a file; else a query parameter. Beside a file, where no parameter takes the form's fields, each of those is
+looked for in the form first: whoever sends a file in a form has the other values there too.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Place(enum.Enum):
 
 
 class ParameterSpec(msgspec.Struct, frozen=True):
-    """One parameter. `type` is the annotation with its constraints, without None; `many` is a repeated one."""
+    """One parameter. `type` is the annotation with its constraints, without None; `many` is a repeated one. A query parameter
+    with `in_form` may be a field of the form as well, and is taken from there first.
+    """
 
     name: str
     where: Place
@@ -57,6 +60,7 @@ class ParameterSpec(msgspec.Struct, frozen=True):
     nullable: bool = False
     many: bool = False
     description: str | None = None
+    in_form: bool = False
 
 
 class EndpointSpec(msgspec.Struct, frozen=True):
@@ -94,6 +98,10 @@ def read_signature(
     in_path = parameters(pattern)
     found = [_parameter(where, parameter, hints, in_path, call_type) for parameter in signature.parameters.values()]
     _check(where, method, found, in_path)
+    places = {parameter.where for parameter in found}
+    if Place.FILE in places and Place.BODY not in places:
+        replace = msgspec.structs.replace
+        found = [replace(parameter, in_form=parameter.where is Place.QUERY) for parameter in found]
     if inspect.isgeneratorfunction(function):
         raise RouteError(f"{where} is a generator; make it an async one, or return a list")
     summary, _, description = (inspect.getdoc(function) or "").partition("\n\n")
