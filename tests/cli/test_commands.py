@@ -103,6 +103,12 @@ def test_a_failed_import_shows_the_users_lines_and_none_of_ours(shell: Shell) ->
     assert "pellucid/cli" not in said
 
 
+def test_a_wrong_model_is_shown_without_the_modules_of_ours(shell: Shell) -> None:
+    shell.write("shop.py", SHOP.replace("price: int = 0", 'price: int = "free"'))
+    said = shell("routes", "shop.py", code=1).stderr
+    assert "\n    ModelError: a mistake in the models\n      Product.price: the default does not fit" in said
+
+
 def test_a_syntax_error_is_shown_where_it_is_and_nothing_of_ours(shell: Shell) -> None:
     shell.write("shop.py", "def f((a)):\n    pass\n")
     said = shell("routes", "shop.py", code=1).stderr

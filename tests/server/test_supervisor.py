@@ -179,7 +179,7 @@ def test_while_a_file_is_broken_callers_are_told_so(script: Path) -> None:
             edit(script, "raise SystemExit(4)")
             await it.until("could not be started")
             assert (await it.ask())[0] == 503
-            assert it.reports[-1] == "The app could not be started; waiting for a change"
+            assert it.reports[-2:] == ["worker.py changed; reloading", "The app could not be started; waiting for a change"]
             edit(script, WORKER.replace('"one"', '"three"'))
             await it.until("three")
 

@@ -190,6 +190,8 @@ def readable_traceback(error: BaseException, *, colour: bool = False) -> str:
                 parts.append(f"        {frame.line}")
         said = "".join(traceback.format_exception_only(each)).strip().replace("\n", "\n    ")
         said = said.replace(f'"{Path.cwd()}{os.sep}', '"')  # a SyntaxError's place
+        if type(each).__module__.partition(".")[0] == "pellucid":
+            said = said.removeprefix(f"{type(each).__module__}.")
         parts.append(f"    {style(said, f'{BOLD};{RED}', colour)}")
     return "\n".join(parts)
 

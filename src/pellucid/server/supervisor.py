@@ -109,6 +109,7 @@ class Supervisor:
         self._awaited: _Worker | None = None
         self._pause = 0.0
         self._standing_in = False
+        self._changed = ""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
@@ -238,7 +239,7 @@ class Supervisor:
 
     async def _reload(self, stand_in: AsyncExitStack) -> None:
         """Stop the workers, then start them anew; where that fails, tell whoever asks until the next change."""
-        self._report("A file changed; reloading")
+        self._report(f"{self._changed} changed; reloading")
         await self._stop_all()
         await stand_in.aclose()
         self._standing_in = False
@@ -261,7 +262,9 @@ class Supervisor:
             made = change is Change.added and self._standing_in and path.is_dir()
             return concerns(path, self._watched, () if made else self._suffixes)
 
-        async for _ in awatch(*self._watched, watch_filter=counts, stop_event=self._stopping, debounce=200):
+        async for changes in awatch(*self._watched, watch_filter=counts, stop_event=self._stopping, debounce=200):
+            name = Path(min(path for _, path in changes)).name
+            self._changed = name if len(changes) == 1 else f"{name} and {len(changes) - 1} more"
             self._tell(_Event.CHANGED)
 
     # Stopping.
