@@ -68,7 +68,7 @@ class SQLite:
         self._streams: set[RowStream] = set()
         self._budget = int(options.inline_budget * 1e9)
         self._until = [0]  # when the running read must stop; 0 while it has not been looked at
-        self._inline = connect(path, "reader", options)
+        self._inline = connect(path, "reader", options, one_thread=True)
         self._inline.set_busy_handler(None)  # never wait on the loop
         self._inline.set_progress_handler(self._over_budget, _STEPS)
         self._execute = self._inline.cursor().execute

@@ -76,9 +76,12 @@ def locate(path: str | os.PathLike[str]) -> Path | None:
     return Path(text)
 
 
-def connect(path: Path, kind: Kind, options: SQLiteOptions) -> apsw.Connection:
+def connect(path: Path, kind: Kind, options: SQLiteOptions, *, one_thread: bool = False) -> apsw.Connection:
     """Open the file with the settings that hold everywhere; the writer creates it. Raises
     DATABASE_UNAVAILABLE or DATABASE_BUSY.
+
+    `one_thread` promises that one thread at a time will use the connection, and spares it the mutex that
+    SQLite otherwise takes for every row: a quarter of what fetching 20 of them takes.
     """
     if kind == "writer":
         _check(path)
@@ -87,6 +90,8 @@ def connect(path: Path, kind: Kind, options: SQLiteOptions) -> apsw.Connection:
         if kind == "writer"
         else apsw.SQLITE_OPEN_READONLY
     )
+    if one_thread:
+        flags |= apsw.SQLITE_OPEN_NOMUTEX
     try:
         db = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS)
     except apsw.Error as error:

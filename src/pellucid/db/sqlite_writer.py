@@ -60,7 +60,7 @@ class Writer:
         self._columns = False
         self._log_pages = 0
         self._next_checkpoint = _CHECKPOINT_PAGES
-        self._db = connect(path, "writer", options)
+        self._db = connect(path, "writer", options, one_thread=True)
         self._db.set_progress_handler(self._late, _STEPS)
         self._db.set_wal_hook(self._note_log)
         self._warn_pages = (options.wal_mib << 20) // int(self._db.pragma("page_size"))
