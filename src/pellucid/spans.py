@@ -16,7 +16,7 @@ from time import perf_counter_ns
 
 import msgspec
 
-__all__ = ["Mark", "Span", "Trace", "new_span_id", "new_trace_id", "now"]
+__all__ = ["Span", "Trace", "new_trace_id", "now"]
 
 now = perf_counter_ns
 
@@ -27,20 +27,6 @@ _serial = count(int.from_bytes(os.urandom(6), "big"))
 def new_trace_id() -> str:
     """32 hex digits, unique: a random part per process, then a running number (W3C Trace Context, section 3.2.2.3)."""
     return f"{_PROCESS}{next(_serial):016x}"
-
-
-def new_span_id() -> str:
-    """16 hex digits, unique in its trace (W3C Trace Context, section 3.2.2.4)."""
-    return f"{next(_serial):016x}"
-
-
-class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """A border crossed: the station that ended there, the instant in nanoseconds, and what is worth knowing of it."""
-
-    name: str
-    at: int
-    detail: object = None
-    depth: int = 0
 
 
 class Span(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 import msgspec
 
 from pellucid.api.hooks import Action, Hook, Hooks
-from pellucid.api.lookup import Lookup
+from pellucid.api.lookup import Lookup, as_asked, by_key
 from pellucid.db.database import Database, Rows, Script, Transaction, Value
 from pellucid.plan.query import Query, Shape
 from pellucid.resource.instances import given_by, instance_maker
@@ -49,8 +49,8 @@ class Book:
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
         self.writes = Writes(resource)
-        self.many = Lookup(resource, _limited)
-        self.one = Lookup(resource, _by_key)
+        self.many = Lookup(resource, as_asked)
+        self.one = Lookup(resource, by_key)
         self.fields = resource.intake.fields
         self._makers: dict[int, Any] = {}
 
@@ -60,15 +60,6 @@ class Book:
         if make is None:
             make = self._makers[id(columns)] = instance_maker(self.resource.model, [column.field for column in columns])
         return [make(row) for row in rows]
-
-
-def _limited(query: Query) -> Query:
-    return query
-
-
-def _by_key(query: Query) -> Query:
-    shape = msgspec.structs.replace(query.shape, key=len(query.values))
-    return msgspec.structs.replace(query, shape=shape, values=(*query.values, ""))
 
 
 class Trusted:

@@ -20,7 +20,7 @@ from pellucid.resource.bounded import Bounded
 from pellucid.resource.resource import Reading, Resource, Template
 from pellucid.schema.rules import NOBODY, Actor
 
-__all__ = ["Amend", "Lookup", "Warm"]
+__all__ = ["Amend", "Lookup", "Warm", "as_asked", "by_key"]
 
 Amend = Callable[[Query], Query]
 """May change a parsed query before it is compiled: values are only ever added at the end."""
@@ -90,3 +90,14 @@ def _page(query: Query, origins: Sequence[int | None], slot: int | None) -> tupl
         return -1, 0
     origin = origins[slot]
     return (-1, int(query.values[slot])) if origin is None else (origin, 0)
+
+
+def as_asked(query: Query) -> Query:
+    """Nothing is added: trusted code sets its own limits."""
+    return query
+
+
+def by_key(query: Query) -> Query:
+    """The one row whose key is bound in a slot of its own, after the query's values."""
+    shape = msgspec.structs.replace(query.shape, key=len(query.values))
+    return msgspec.structs.replace(query, shape=shape, values=(*query.values, ""))

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from pellucid.api.asked import ALWAYS, Asked, Form, asked_of
-from pellucid.api.lookup import Lookup, Warm
+from pellucid.api.lookup import Lookup, Warm, by_key
 from pellucid.db.database import Database, Rows
-from pellucid.errors import NOT_ONE_ROW, RANGE_NOT_SATISFIABLE, ROW_NOT_FOUND, Problem, shorten
+from pellucid.errors import NOT_ONE_ROW, RANGE_NOT_SATISFIABLE, Problem
 from pellucid.http.conditional import Outcome, matched_tag, not_modified, preconditions
 from pellucid.http.messages import Request, Response
 from pellucid.plan.query import Query
@@ -46,7 +46,6 @@ class Reads:
 
     def __init__(self, resource: Resource, database: Database, who: Who, path: str) -> None:
         self._resource = resource
-        self._model = resource.model
         self._read = database.read
         self._who = who
         self._path = path
@@ -82,7 +81,7 @@ class Reads:
         except Problem:
             if self._resource.intake.is_key(values[0]):
                 raise
-            raise self.missing(values[0]) from None  # what cannot be a key is the key of nothing
+            raise self._resource.missing(values[0]) from None  # what cannot be a key is the key of nothing
         rows = self._read(warm.reading.text, parameters, trace)
         if isinstance(rows, list):
             return self._answer_one(request, asked, warm, values[0], rows)
@@ -93,7 +92,7 @@ class Reads:
 
     def _answer_one(self, request: Request, asked: Asked, warm: Warm, key: str, rows: Rows) -> Response:
         if not rows:
-            raise self.missing(key)
+            raise self._resource.missing(key)
         codec = warm.reading.codec
         if asked.form is Form.CSV:
             body = codec.csv(rows)
@@ -104,16 +103,9 @@ class Reads:
         tag = etag(body)
         if request.trace is not None:
             request.trace.mark("encode")
-        if asked.conditional:
-            if asked.required:
-                _require(request, tag)
-            if not_modified(request.headers, tag):
-                return Response(304, fixed=b"%betag: %b\r\n" % (ALWAYS, matched_tag(request.headers, tag).encode()))
+        if asked.conditional and (unchanged := _unchanged(request, asked, tag)) is not None:
+            return unchanged
         return Response(200, body, fixed=b"%betag: %b\r\n" % (asked.head, tag.encode()))
-
-    def missing(self, key: str) -> Problem:
-        """There is no such row, or this actor may not know of it."""
-        return Problem(ROW_NOT_FOUND, f"there is no {self._model.name} with {self._model.key.name} {shorten(key)}")
 
     # Many rows
 
@@ -166,11 +158,8 @@ class Reads:
         tag = etag(body)
         if request.trace is not None:
             request.trace.mark("encode")
-        if asked.conditional:
-            if asked.required:
-                _require(request, tag)
-            if not_modified(request.headers, tag):
-                return Response(304, fixed=b"%betag: %b\r\n" % (ALWAYS, matched_tag(request.headers, tag).encode()))
+        if asked.conditional and (unchanged := _unchanged(request, asked, tag)) is not None:
+            return unchanged
         if page.warm.reading.counts and total is None:
             last = rows[-1][-1]
             assert isinstance(last, int)
@@ -208,18 +197,16 @@ class Reads:
         return f'link: <{self._path}?{query}{"&" if query else ""}after={cursor}>; rel="next"\r\n'
 
 
-def _require(request: Request, tag: str) -> None:
-    """If-Match on a read: the caller wants this state or none (RFC 9110, section 13.1.1)."""
-    if preconditions(request.method, request.headers, etag=tag) is Outcome.FAILED:
+def _unchanged(request: Request, asked: Asked, tag: str) -> Response | None:
+    """304 where the caller has this state already. With If-Match it wants this state or none (RFC 9110, section 13.1.1)."""
+    headers = request.headers
+    if asked.required and preconditions(request.method, headers, etag=tag) is Outcome.FAILED:
         raise unmatched(tag)
+    if not not_modified(headers, tag):
+        return None
+    return Response(304, fixed=b"%betag: %b\r\n" % (ALWAYS, matched_tag(headers, tag).encode()))
 
 
 def _pages(query: str) -> bool:
     """Whether a query string says itself which rows to show; then it counts, and not Range, which may be ignored."""
     return any(part.startswith(("limit=", "offset=", "after=")) for part in query.split("&"))
-
-
-def by_key(query: Query) -> Query:
-    """The one row whose key is bound in a slot of its own, after the query's values."""
-    shape = msgspec.structs.replace(query.shape, key=len(query.values))
-    return msgspec.structs.replace(query, shape=shape, values=(*query.values, ""))

@@ -18,7 +18,8 @@ from pellucid.api.filters import parse
 from pellucid.api.hooked import Deed, HookedWrites
 from pellucid.api.hooks import Action
 from pellucid.api.idempotency import Idempotency
-from pellucid.api.rest import Who, by_key
+from pellucid.api.lookup import by_key
+from pellucid.api.rest import Who
 from pellucid.db.database import Database, Script, Value
 from pellucid.errors import (
     BAD_HEADER,
@@ -26,10 +27,8 @@ from pellucid.errors import (
     INVALID_BODY,
     NOT_ONE_ROW,
     PRECONDITION_FAILED,
-    ROW_NOT_FOUND,
     FieldError,
     Problem,
-    shorten,
 )
 from pellucid.http.conditional import Outcome, preconditions
 from pellucid.http.messages import Request, Response
@@ -185,7 +184,7 @@ class Changes:
     def _row(self, request: Request, key: str) -> Query:
         """The row at a key; what cannot be a key is the key of nothing."""
         if not self._intake.is_key(key):
-            raise Problem(ROW_NOT_FOUND, f"there is no {self._model.name} with {self._model.key.name} {shorten(key)}")
+            raise self._resource.missing(key)
         return self._at(request, key)
 
     def _filtered(self, request: Request) -> Query:

@@ -12,7 +12,7 @@ returns and leaves nothing behind when it raises.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
@@ -95,12 +95,4 @@ class Database(Protocol):
 
     async def close(self) -> None:
         """Finish what was acknowledged, then let go of every connection."""
-        ...
-
-
-class Stream(Protocol):
-    """A database that can stream a long result."""
-
-    def stream(self, text: str, values: Sequence[Value] = ()) -> AsyncIterator[Rows]:
-        """Rows in batches, for exports that must not sit in memory."""
         ...

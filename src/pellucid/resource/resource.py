@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pellucid.db.database import Database
+from pellucid.errors import ROW_NOT_FOUND, Problem, shorten
 from pellucid.plan.query import Shape
 from pellucid.resource.bounded import Bounded
 from pellucid.resource.codec import Codec
@@ -46,6 +47,10 @@ class Resource:
         self.most_rows = most_rows
         self.intake = Intake(model)
         self._readings: Bounded[tuple[Shape, object], Reading] = Bounded(512)
+
+    def missing(self, key: str) -> Problem:
+        """There is no such row, or this actor may not know of it."""
+        return Problem(ROW_NOT_FOUND, f"there is no {self.model.name} with {self.model.key.name} {shorten(key)}")
 
     def reading(self, shape: Shape, actor: Actor) -> Reading:
         """The reading of a shape for this kind of actor. Raises a Problem of the 3xx or 6xx range."""

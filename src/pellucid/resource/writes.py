@@ -16,12 +16,10 @@ from pellucid.db.database import Command, Row, Script, Value
 from pellucid.errors import (
     FORBIDDEN,
     PRECONDITION_FAILED,
-    ROW_NOT_FOUND,
     SIGN_IN_REQUIRED,
     TOO_MANY_AFFECTED,
     FieldError,
     Problem,
-    shorten,
 )
 from pellucid.plan.query import Query, Shape
 from pellucid.plan.resolve import Action, admit
@@ -288,8 +286,7 @@ class Writes:
         current = yield from self._current(_only_key(query), actor)
         key = query.values[query.shape.key] if query.shape.key is not None else ""
         if current is None:
-            model = self.resource.model
-            raise Problem(ROW_NOT_FOUND, f"there is no {model.name} with {model.key.name} {shorten(key)}")
+            raise self.resource.missing(key)
         raise self._denied(actor, action)
 
     def admit(self, action: Action, actor: Actor) -> None:
