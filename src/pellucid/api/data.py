@@ -17,6 +17,7 @@ from pellucid.api.hooks import Action, Hook, Hooks
 from pellucid.api.lookup import Lookup, as_asked, by_key
 from pellucid.db.database import Database, Rows, Script, Transaction, Value
 from pellucid.plan.query import Query, Shape
+from pellucid.resource.bounded import Bounded
 from pellucid.resource.instances import given_by, instance_maker
 from pellucid.resource.resource import Resource, Resources
 from pellucid.resource.writes import Writes, Written
@@ -52,13 +53,18 @@ class Book:
         self.many = Lookup(resource, as_asked)
         self.one = Lookup(resource, by_key)
         self.fields = resource.intake.fields
-        self._makers: dict[int, Any] = {}
+        self._makers: Bounded[int, tuple[Sequence[Any], Any]] = Bounded(64)
 
     def instances(self, columns: Sequence[Any], rows: Rows) -> list[Model]:
         """The rows of a reading as instances."""
-        make = self._makers.get(id(columns))
-        if make is None:
-            make = self._makers[id(columns)] = instance_maker(self.resource.model, [column.field for column in columns])
+        known = self._makers.get(id(columns))
+        if known is None:
+            # The columns are kept with their maker: while they live, no others can have their id.
+            known = self._makers[id(columns)] = (
+                columns,
+                instance_maker(self.resource.model, [column.field for column in columns]),
+            )
+        make = known[1]
         return [make(row) for row in rows]
 
 
