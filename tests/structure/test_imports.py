@@ -26,10 +26,11 @@ TABLE: dict[str, set[str]] = {
     "settings": {"errors", "dotenv"},
     "schema": GROUND,
     "db": GROUND,
+    "journey": GROUND,
     # 3
     "server": GROUND | {"http"},
-    "client": GROUND | {"http"},
-    "anatomy": GROUND | {"http"},
+    "client": GROUND | {"http", "journey"},
+    "anatomy": GROUND | {"http", "journey"},
     "plan": GROUND | {"schema"},
     # 4
     "web": GROUND | {"http", "validation"},
@@ -44,7 +45,8 @@ TABLE: dict[str, set[str]] = {
     "app": GROUND
     | {"settings", "http", "schema", "db", "client", "anatomy", "plan", "web", "sql", "resource", "api", "auth", "admin"},
     # 8
-    "cli": GROUND | {"app", "settings", "http", "schema", "db", "server", "client", "anatomy", "sql", "resource", "api", "web"},
+    "cli": GROUND
+    | {"app", "settings", "http", "journey", "schema", "db", "server", "client", "anatomy", "sql", "resource", "api", "web"},
     "__main__": {"cli"},
     # what `from pellucid import ...` offers
     "": {"app", "schema", "api", "errors", "settings", "http", "web"},
