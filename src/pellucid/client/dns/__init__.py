@@ -1,0 +1,1 @@
+"""Names: the walk from the root, the system's way, and the DNSSEC chain."""
