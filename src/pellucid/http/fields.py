@@ -1,0 +1,29 @@
+"""Header fields as plain pairs of text, as the client keeps them: lookups that ignore case.
+
+`Headers` (headers.py) is the server's, checked and made for speed; these are lists that people are shown, in the order received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+__all__ = ["Pairs", "field", "field_lines", "without"]
+
+Pairs = Sequence[tuple[str, str]]
+"""Names in any case, values as sent, in order."""
+
+
+def field_lines(pairs: Pairs, name: str) -> list[str]:
+    """Every value of a field, in order; `name` in lower case."""
+    return [value for key, value in pairs if key.lower() == name]
+
+
+def field(pairs: Pairs, name: str) -> str | None:
+    """The value of a field, its lines joined by commas (RFC 9110, section 5.3); None where it is absent."""
+    found = field_lines(pairs, name)
+    return ", ".join(found) if found else None
+
+
+def without(pairs: Pairs, names: Collection[str]) -> list[tuple[str, str]]:
+    """All pairs but those with these lower-case names."""
+    return [(name, value) for name, value in pairs if name.lower() not in names]
