@@ -1,0 +1,49 @@
+"""Tokens of CSS (CSS Syntax 3, section 5), by tinycss2, with types.
+
+In: text. Out: component values. tinycss2 has no types of its own, and its classes have only some of these attributes each: which
+ones, `type` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+__all__ = ["CssToken", "css_tokens", "number", "significant"]
+
+
+class CssToken(Protocol):
+    """A component value; what is not named by its `type` is not there."""
+
+    type: str
+    value: str
+    """Of `ident`, `string`, `url`, `hash`, `literal`, `at-keyword`; for numbers see `number`."""
+    lower_value: str
+    lower_name: str
+    """Of `function`."""
+    lower_unit: str
+    """Of `dimension`."""
+    arguments: Sequence[CssToken]
+    content: Sequence[CssToken]
+
+    def serialize(self) -> str:
+        """As text again."""
+        ...
+
+
+def css_tokens(text: str) -> list[CssToken]:
+    """The component values of a text."""
+    from tinycss2 import parse_component_value_list
+
+    return cast("list[CssToken]", parse_component_value_list(text))
+
+
+def significant(tokens: str | Sequence[CssToken]) -> list[CssToken]:
+    """The same without white space and comments."""
+    found = css_tokens(tokens) if isinstance(tokens, str) else tokens
+    return [token for token in found if token.type not in ("whitespace", "comment")]
+
+
+def number(token: CssToken) -> float:
+    """The value of a number, a dimension or a percentage (then in hundredths)."""
+    return float(token.value)
