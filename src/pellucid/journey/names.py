@@ -75,7 +75,8 @@ class Lookup(msgspec.Struct):
     """As asked, ASCII (`xn--...`)."""
     shown: str
     """The same in Unicode, for people."""
-    how: Literal["literal", "override", "hosts", "system", "walk", "server", "cache"]
+    how: Literal["literal", "override", "reserved", "hosts", "system", "walk", "server", "cache"]
+    """`reserved`: localhost and what is below it, which are never asked for (RFC 6761 6.3)."""
     started: int
     ended: int | None = None
     addresses: list[str] = []

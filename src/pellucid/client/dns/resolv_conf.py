@@ -1,0 +1,95 @@
+"""What the system says of name service: resolv.conf(5) and the hosts line of nsswitch.conf(5).
+
+In: the paths. Out: `SystemConfig`, with glibc's defaults where a file is missing or a line is wrong.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+import msgspec
+
+__all__ = ["SystemConfig", "candidates", "read_sources", "read_system"]
+
+_MOST_BYTES = 1024 * 1024
+
+
+class SystemConfig(msgspec.Struct, frozen=True):
+    """How the system asks."""
+
+    servers: tuple[str, ...] = ("127.0.0.1",)
+    """At most three, as glibc has it."""
+    search: tuple[str, ...] = ()
+    ndots: int = 1
+    timeout: float = 5.0
+    attempts: int = 2
+    rotate: bool = False
+    edns: bool = False
+    source: str = "resolv.conf"
+    """For the narration: where the servers are from."""
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return []
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _limited(text: str, most: int, least: int = 0) -> int:
+    return min(max(int(text), least), most) if text.isascii() and text.isdigit() and len(text) < 6 else least
+
+
+def read_system(path: Path) -> SystemConfig:
+    """Read resolv.conf: of `domain` and `search` the last counts; options are bounded as glibc bounds them."""
+    servers: list[str] = []
+    search: tuple[str, ...] = ()
+    options: dict[str, str] = {}
+    for line in _lines(path):
+        if line[:1] in "#;":
+            continue
+        keyword, *values = line.split() or [""]
+        if keyword == "nameserver" and values and _is_address(values[0]):
+            servers.append(values[0])
+        elif keyword in ("search", "domain"):
+            search = tuple(each.rstrip(".").lower() for each in values[: 1 if keyword == "domain" else 32] if each.strip("."))
+        elif keyword == "options":
+            options.update((name, value) for name, _, value in (each.partition(":") for each in values))
+    return SystemConfig(
+        servers=tuple(servers[:3]) or ("127.0.0.1",),
+        search=search,
+        ndots=_limited(options["ndots"], 15) if "ndots" in options else 1,
+        timeout=float(_limited(options["timeout"], 30, 1)) if "timeout" in options else 5.0,
+        attempts=_limited(options["attempts"], 5, 1) if "attempts" in options else 2,
+        rotate="rotate" in options,
+        edns="edns0" in options or "trust-ad" in options,
+        source=path.name,
+    )
+
+
+def read_sources(path: Path) -> tuple[str, ...]:
+    """Which sources are asked for hosts, in order; what is in brackets is left out. `files dns` where the file says nothing."""
+    for line in _lines(path):
+        database, colon, listed = line.partition("#")[0].partition(":")
+        if colon and database.strip() == "hosts":
+            return tuple(re.sub(r"\[[^\]]*\]", " ", listed).split())
+    return ("files", "dns")
+
+
+def candidates(name: str, config: SystemConfig) -> list[str]:
+    """The absolute names to try for a name, in order (resolv.conf(5), search and ndots)."""
+    if name.endswith("."):
+        return [name]
+    searched = [f"{name}.{domain}." for domain in config.search if len(name) + len(domain) < 253]
+    return [f"{name}.", *searched] if name.count(".") >= config.ndots else [*searched, f"{name}."]
