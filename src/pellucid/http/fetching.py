@@ -3,8 +3,8 @@
 In: `Asking`, a request as Fetch knows it. Out: header fields. Host, Connection and Content-Length belong to whoever writes the
 message for its protocol. Pure.
 
-Three things are told otherwise than Chrome tells them, to be honest: User-Agent says who we are, client hints (sec-ch-ua) are left
-out with it, and Accept does not name signed exchanges, which are not read here.
+Three things are told otherwise than Chrome tells them, to be honest: User-Agent says who we are, client hints (sec-ch-ua) are
+left out with it, and Accept does not name signed exchanges, which are not read here.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ ARCHIVES: tuple[Signature, ...] = (
 )
 
 _HTML = re.compile(
-    rb"[\t\n\x0c\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|!--)[ >]", re.IGNORECASE
+    rb"[\t\n\x0c\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[ >]", re.IGNORECASE
 )
 _COMMENT = re.compile(rb"[\t\n\x0c\r ]*<!--")
 

@@ -1,7 +1,7 @@
 """What type a body really has (WHATWG MIME Sniffing, sections 5 to 8), and what a browser does with a wrong one.
 
-In: Content-Type as sent, the first bytes, what the body is for. Out: `Typed`: the supplied and the computed type, and the rule that
-decided. Pure.
+In: Content-Type as sent, the first bytes, what the body is for. Out: `Typed`: the supplied and the computed type, and the rule
+that decided. Pure.
 """
 
 from __future__ import annotations
@@ -192,5 +192,6 @@ def _judge(
         message = f"A browser leaves this style sheet out: its type is {name}, not text/css"
         return [*found, Remark("type", "error", message, "HTML, section 4.6.7.20")], True
     if kind in ("document", "iframe") and computed != name and supplied is not None:
-        found.append(Remark("type", "warning", f"{name} was said, but the body was taken for {computed}", "MIME Sniffing, section 7"))
+        message = f"{name} was said, but the body was taken for {computed}"
+        found.append(Remark("type", "warning", message, "MIME Sniffing, section 7"))
     return found, False
