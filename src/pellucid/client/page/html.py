@@ -116,6 +116,8 @@ class Tokenizer:
         self._foreign: list[tuple[str, str]] = []
         """Open elements of SVG and MathML: whose, and their names."""
         self._over = False
+        self.text_bytes = 0
+        """How much text there was so far between tags."""
         self._tokens: list[Token] = []
 
     @property
@@ -189,8 +191,10 @@ class Tokenizer:
         buffer = self._buffer
         place = buffer.find(b"<", self._at)
         if place < 0:
+            self.text_bytes += len(buffer) - self._at
             self._at = len(buffer)
             return False
+        self.text_bytes += place - self._at
         self._at = place
         head = bytes(buffer[place + 1 : place + 9])
         first = head[:1]
