@@ -10,12 +10,14 @@ tinycss2 makes tokens; it is imported only where a query is more than a word.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from pellucid.client.page.conditions import Malformed, Truth, condition, grouped
+from pellucid.client.page.supports import supports
 from pellucid.client.page.tokens import CssToken, number, significant
 from pellucid.journey import Viewport
 
-__all__ = ["length", "matches", "matches_condition"]
+__all__ = ["length", "matches", "matches_condition", "supports"]
 
 _NEVER = frozenset({"print", "speech", "aural", "braille", "embossed", "handheld", "projection", "tty", "tv"})
 _RESERVED = frozenset({"only", "not", "and", "or", "layer"})
@@ -29,21 +31,20 @@ _DOTS = {"dppx": 1.0, "x": 1.0, "dpi": 1 / 96, "dpcm": 2.54 / 96}
 
 _WORDS = {
     "hover": "hover", "any-hover": "hover", "pointer": "fine", "any-pointer": "fine", "update": "fast", "scripting": "enabled",
-    "overflow-block": "scroll", "overflow-inline": "scroll", "dynamic-range": "standard", "video-dynamic-range": "standard",
+    "overflow-block": "scroll", "overflow-inline": "scroll", "dynamic-range": "standard",
     "prefers-contrast": "no-preference", "forced-colors": "none", "prefers-reduced-motion": "no-preference",
-    "prefers-reduced-transparency": "no-preference", "inverted-colors": "none", "display-mode": "browser",
-    "display-state": "normal", "resizable": "true", "device-posture": "continuous", "shape": "rect", "scan": "progressive",
+    "prefers-reduced-transparency": "no-preference", "display-mode": "browser",
+    "device-posture": "continuous",
 }  # fmt: skip
 _ALLOWED = {
     "hover": "none hover", "any-hover": "none hover", "pointer": "none coarse fine", "any-pointer": "none coarse fine",
     "update": "none slow fast", "scripting": "none initial-only enabled", "overflow-block": "none scroll paged",
-    "overflow-inline": "none scroll", "dynamic-range": "standard high", "video-dynamic-range": "standard high",
+    "overflow-inline": "none scroll", "dynamic-range": "standard high",
     "prefers-contrast": "no-preference more less custom", "forced-colors": "none active",
     "prefers-reduced-motion": "no-preference reduce", "prefers-reduced-transparency": "no-preference reduce",
-    "inverted-colors": "none inverted", "orientation": "portrait landscape", "prefers-color-scheme": "light dark",
+    "orientation": "portrait landscape", "prefers-color-scheme": "light dark",
     "display-mode": "browser standalone minimal-ui fullscreen window-controls-overlay picture-in-picture tabbed",
-    "color-gamut": "srgb p3 rec2020", "display-state": "normal minimized maximized fullscreen", "resizable": "true false",
-    "device-posture": "continuous folded", "shape": "rect round", "scan": "interlace progressive",
+    "color-gamut": "srgb p3 rec2020", "device-posture": "continuous folded",
 }  # fmt: skip
 _FALSE_WORDS = frozenset({"none", "no-preference", "0"})
 _INTEGERS = {
@@ -53,13 +54,6 @@ _INTEGERS = {
 _LENGTHS = frozenset({"width", "height", "device-width", "device-height"})
 _RATIOS = frozenset({"aspect-ratio", "device-aspect-ratio"})
 _DENSITIES = frozenset({"resolution", "-webkit-device-pixel-ratio"})
-
-Truth = bool | None
-"""None: unknown, which `not` leaves unknown and which is false in the end."""
-
-
-class _Malformed(Exception):
-    """A query that is written wrongly."""
 
 
 def matches(query: str | Sequence[CssToken] | None, viewport: Viewport) -> bool:
@@ -72,14 +66,15 @@ def matches(query: str | Sequence[CssToken] | None, viewport: Viewport) -> bool:
             return True
         if word in _NEVER:
             return False
-    return any(_query(part, viewport) for part in _parts(query))
+    parts = _parts(query)
+    return parts == [[]] or any(_query(part, viewport) for part in parts)
 
 
-def matches_condition(condition: str | Sequence[CssToken], viewport: Viewport) -> bool:
+def matches_condition(query: str | Sequence[CssToken], viewport: Viewport) -> bool:
     """Whether a media condition applies: a query without a media type, as `sizes` has them."""
     try:
-        return _condition(significant(condition), viewport) is True
-    except _Malformed:
+        return condition(significant(query), lambda token: _in_parentheses(token, viewport)) is True
+    except Malformed:
         return False
 
 
@@ -90,7 +85,7 @@ def length(tokens: str | Sequence[CssToken], viewport: Viewport) -> float | None
         return None
     try:
         value, unit = _value(found[0], viewport)
-    except _Malformed:
+    except Malformed:
         return None
     if unit == "px" or (unit == "" and value == 0):
         return value
@@ -104,20 +99,24 @@ def _parts(query: str | Sequence[CssToken]) -> list[list[CssToken]]:
             parts.append([])
         else:
             parts[-1].append(node)
-    return parts if len(parts) > 1 or parts[0] else []
+    return parts
 
 
 def _query(tokens: list[CssToken], viewport: Viewport) -> bool:
     """One query: `not screen and (...)` or a condition. Without anything it is malformed, unless it is alone."""
     try:
         return _one_query(tokens, viewport)
-    except _Malformed:
+    except Malformed:
         return False
 
 
 def _one_query(tokens: list[CssToken], viewport: Viewport) -> bool:
     if not tokens:
-        raise _Malformed
+        raise Malformed
+
+    def test(token: CssToken) -> Truth:
+        return _in_parentheses(token, viewport)
+
     words = [node.lower_value if node.type == "ident" else None for node in tokens[:2]]
     negated = words[0] == "not" and len(words) > 1 and words[1] is not None
     if negated or (words[0] == "only" and len(words) > 1):
@@ -125,72 +124,50 @@ def _one_query(tokens: list[CssToken], viewport: Viewport) -> bool:
         words = words[1:]
     kind = words[0]
     if kind is None or (kind == "not" and not negated):
-        return _condition(tokens, viewport) is True
+        return condition(tokens, test) is True
     if kind in _RESERVED:
-        raise _Malformed
+        raise Malformed
     truth: Truth = kind in ("all", "screen")
     if len(tokens) > 1:
         if not (tokens[1].type == "ident" and tokens[1].lower_value == "and") or len(tokens) < 3:
-            raise _Malformed
-        rest = _condition(tokens[2:], viewport, either=False)
+            raise Malformed
+        rest = condition(tokens[2:], test, either=False)
         truth = False if truth is False else rest
     if truth is None:
         return False
     return truth != negated
 
 
-def _condition(
-    tokens: list[CssToken], viewport: Viewport, *, either: bool = True, test: Callable[[CssToken, Viewport], Truth] | None = None
-) -> Truth:
-    """`not X`, `X and Y and ...`, `X or Y or ...`; without `either`, `or` is not allowed (section 3)."""
-    test = test or _in_parentheses
-    if not tokens:
-        raise _Malformed
-    if tokens[0].type == "ident" and tokens[0].lower_value == "not":
-        if len(tokens) != 2:
-            raise _Malformed
-        truth = test(tokens[1], viewport)
-        return None if truth is None else not truth
-    truths = [test(node, viewport) for node in tokens[::2]]
-    joints = {node.lower_value if node.type == "ident" else "" for node in tokens[1::2]}
-    if len(tokens) % 2 == 0 or len(joints) > 1 or not joints <= ({"and", "or"} if either else {"and"}):
-        raise _Malformed
-    if "or" in joints:
-        return True if True in truths else None if None in truths else False
-    return False if False in truths else None if None in truths else True
-
-
 def _in_parentheses(node: CssToken, viewport: Viewport) -> Truth:
     if node.type == "function":
         return None
     if node.type != "() block":
-        raise _Malformed
-    inside = significant(node.content)
-    if not inside:
-        return None
-    first = inside[0]
-    if first.type in ("() block", "function") or (first.type == "ident" and first.lower_value == "not" and len(inside) > 1):
+        raise Malformed
+    inside = grouped(node)
+    if inside is not None:
         try:
-            return _condition(inside, viewport)
-        except _Malformed:
-            pass
+            return condition(inside, lambda token: _in_parentheses(token, viewport))
+        except Malformed:
+            return None
     try:
-        return _feature(inside, viewport)
-    except _Malformed:
+        return _feature(significant(node.content), viewport)
+    except Malformed:
         return None
 
 
 def _feature(tokens: list[CssToken], viewport: Viewport) -> Truth:
     """`(name)`, `(name: value)`, or a range."""
+    if not tokens:
+        raise Malformed
     marks = [index for index, node in enumerate(tokens) if node.type == "literal" and node.value in ("<", ">", "=", ":")]
     first = tokens[0]
     if not marks:
         if len(tokens) != 1 or first.type != "ident":
-            raise _Malformed
+            raise Malformed
         return _alone(first.lower_value, viewport)
     if tokens[marks[0]].value == ":":
         if marks[0] != 1 or first.type != "ident":
-            raise _Malformed
+            raise Malformed
         name = first.lower_value
         for prefix, compare in (("min-", ">="), ("max-", "<="), ("-webkit-min-", ">="), ("-webkit-max-", "<=")):
             if name.startswith(prefix):
@@ -219,11 +196,11 @@ def _range(tokens: list[CssToken], viewport: Viewport) -> Truth:
     if len(signs) == 1:
         name, other, sign = (names[0], sides[1], signs[0]) if names[0] else (names[1], sides[0], _FLIPPED[signs[0]])
         if not name:
-            raise _Malformed
+            raise Malformed
         return _compare(_known(name, viewport), sign, _side(name, other, viewport))
     name = names[1] if len(signs) == 2 else None
     if name is None or signs[0][0] != signs[1][0] or "=" in (signs[0], signs[1]):
-        raise _Malformed
+        raise Malformed
     known = _known(name, viewport)
     low = _compare(known, _FLIPPED[signs[0]], _side(name, sides[0], viewport))
     return low and _compare(known, signs[1], _side(name, sides[2], viewport))
@@ -252,7 +229,7 @@ def _known(name: str, viewport: Viewport) -> float:
         return viewport.density
     if name in _INTEGERS and name != "grid":
         return float(_INTEGERS[name])
-    raise _Malformed
+    raise Malformed
 
 
 def _alone(name: str, viewport: Viewport) -> bool:
@@ -269,15 +246,13 @@ def _equals(name: str, tokens: list[CssToken], viewport: Viewport) -> bool:
     if name in _ALLOWED:
         word = tokens[0].lower_value if len(tokens) == 1 and tokens[0].type == "ident" else ""
         if word not in _ALLOWED[name].split():
-            raise _Malformed
+            raise Malformed
         if name == "orientation":
             return word == ("portrait" if viewport.height >= viewport.width else "landscape")
         if name == "prefers-color-scheme":
             return word == ("dark" if viewport.dark else "light")
         if name == "color-gamut":
             return word == "srgb"
-        if name in ("dynamic-range", "video-dynamic-range"):
-            return word == "standard"
         return word == _WORDS[name]
     if name == "grid":
         return _side(name, tokens, viewport) == 0
@@ -289,15 +264,15 @@ def _side(name: str, tokens: list[CssToken], viewport: Viewport) -> float:
     if name in _RATIOS:
         return _ratio(tokens, viewport)
     if len(tokens) != 1:
-        raise _Malformed
+        raise Malformed
     if name == "resolution" and tokens[0].type == "ident" and tokens[0].lower_value == "infinite":
         return math.inf
     value, unit = _value(tokens[0], viewport)
     wanted = "px" if name in _LENGTHS else "dppx" if name == "resolution" else ""
     if unit != wanted and not (wanted == "px" and value == 0 and unit == ""):
-        raise _Malformed
+        raise Malformed
     if unit == "" and wanted == "" and name in _INTEGERS and value != int(value):
-        raise _Malformed
+        raise Malformed
     return value
 
 
@@ -305,7 +280,7 @@ def _ratio(tokens: list[CssToken], viewport: Viewport) -> float:
     parts = [_value(node, viewport) for node in tokens[::2]]
     slashes = [node.value if node.type == "literal" else "" for node in tokens[1::2]]
     if slashes not in ([], ["/"]) or any(unit or value < 0 for value, unit in parts):
-        raise _Malformed
+        raise Malformed
     if len(parts) == 1:
         return parts[0][0]
     return parts[0][0] / parts[1][0] if parts[1][0] else math.inf
@@ -328,7 +303,7 @@ def _value(node: CssToken, viewport: Viewport) -> tuple[float, str]:
         result = calculate(node, lambda leaf: _value(leaf, viewport))
         if result is not None:
             return result
-    raise _Malformed
+    raise Malformed
 
 
 def _of_viewport(unit: str, viewport: Viewport) -> float:
@@ -338,5 +313,5 @@ def _of_viewport(unit: str, viewport: Viewport) -> float:
         "vmin": min(viewport.width, viewport.height), "vmax": max(viewport.width, viewport.height),
     }  # fmt: skip
     if bare not in sizes:
-        raise _Malformed
+        raise Malformed
     return float(sizes[bare])
