@@ -81,7 +81,7 @@ def _declaration(tokens: list[CssToken]) -> bool:
     if name.startswith("--"):
         return True
     value = tokens[2:]
-    if value[-2:] and value[-1].type == "ident" and value[-2].type == "literal" and value[-2].value == "!":
+    if len(value) > 1 and value[-1].type == "ident" and value[-2].type == "literal" and value[-2].value == "!":
         value = value[:-2]
     if name not in PROPERTIES or not value:
         return False
