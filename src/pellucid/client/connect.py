@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from pellucid.client.tls import Layer
 
-__all__ = ["Addresses", "ConnectError", "ConnectOptions", "Wire", "open_connection"]
+__all__ = ["Addresses", "ConnectError", "ConnectOptions", "Wire", "open_connection", "prepare"]
+
 
 class ConnectOptions(msgspec.Struct, frozen=True):
     """How to connect."""
@@ -37,61 +38,104 @@ class ConnectOptions(msgspec.Struct, frozen=True):
     resolution_delay: float = 0.05
 
 
+def prepare(scheme: str, options: ConnectOptions) -> None:
+    """Read the store of authorities, if it will be needed: to be called before the clock starts (30 ms)."""
+    if scheme in _SECURE:
+        from pellucid.client.tls import make_context
+
+        try:
+            make_context(options.alpn, options.verify, options.authorities)
+        except OSError:
+            pass  # said when a connection needs it
+
+
+_SECURE = ("https", "wss")
+
+
 async def open_connection(url: Url, resolving: Addresses, record: Connection, clock: Clock, options: ConnectOptions) -> Wire:
     """Connect, and shake hands where the scheme is https. Raises ConnectError; may be cancelled at any time."""
     record.lookup = resolving.lookup.id
-    context = None
-    if url.scheme in ("https", "wss"):
-        from pellucid.client.tls import make_context
-
-        context = asyncio.ensure_future(asyncio.to_thread(make_context, options.alpn, options.verify, options.authorities))
+    layer: Layer | None = None
+    early = b"", 0
+    making = asyncio.ensure_future(_context(options)) if url.scheme in _SECURE else None
     try:
         async with asyncio.timeout(options.timeout):
-            connected, flow = await Dialing(resolving, record, clock, options.attempt_delay, options.resolution_delay).run()
+            dialing = Dialing(resolving, record, clock, options.attempt_delay, options.resolution_delay)
+            connected, flow = await dialing.run()
             try:
-                layer = await _secure(url, flow, record, clock, options, await context) if context is not None else None
-            except BaseException:
-                record.closed, record.closed_why = clock(), "The TLS handshake failed"
+                if making is not None:
+                    layer, early = await _secure(url, flow, record, clock, options, await making)
+            except BaseException as error:
+                why = "the TLS handshake failed" if isinstance(error, ConnectError) else "given up during the TLS handshake"
+                record.closed, record.closed_why = clock(), why
                 flow.close()
                 raise
     except TimeoutError:
         record.failure = _timed_out(url, record, options)
+        if record.tls is not None:
+            record.tls.failure = record.failure
         raise ConnectError(record.failure) from None
     except ConnectError as error:
         record.failure = error.failure
         raise
     finally:
-        if context is not None:
-            context.cancel()
+        if making is not None:
+            making.cancel()
+            await asyncio.gather(making, return_exceptions=True)
     record.ready = clock()
     record.protocol = "h2" if record.tls is not None and record.tls.alpn == "h2" else "http/1.1"
-    return Wire(record, clock, connected, flow, layer)
+    return Wire(record, clock, connected, flow, layer, early)
+
+
+async def _context(options: ConnectOptions) -> ssl.SSLContext:
+    """Made in a thread while names are resolved, unless it was made before."""
+    from pellucid.client.tls import find_context, make_context
+
+    told = options.alpn, options.verify, options.authorities
+    try:
+        found = find_context(*told)
+        return found if found is not None else await asyncio.to_thread(make_context, *told)
+    except OSError as error:  # an SSLError is one
+        files = ", ".join(options.authorities)
+        raise ConnectError(Failure("authorities-unreadable", f"{files}: could not be read as certificates ({error})")) from None
 
 
 async def _secure(
     url: Url, flow: Flow, record: Connection, clock: Clock, options: ConnectOptions, context: ssl.SSLContext
-) -> Layer:
+) -> tuple[Layer, tuple[bytes, int]]:
+    """Shake hands; returns also what came with the last message. Where it fails nothing but TLS's own messages was sent."""
     from pellucid.client.tls import Layer, TlsFailed
 
-    record.tls = Tls(started=clock(), offered=list(options.alpn))
-    layer = Layer(context, url.host, record.tls, clock)
+    tls = record.tls = Tls(started=clock(), offered=list(options.alpn))
+    layer = Layer(context, url.host, url.port, tls, clock)
+    early = b"", 0
     try:
         flow.write(layer.start())
         while not layer.done:
             data, at = await flow.read()
             if not data:
-                raise ConnectError(Failure("tls-failed", "The server closed the connection during the TLS handshake"))
-            layer.receive(data, at)
+                raise TlsFailed(_hung_up(url, "closed", record))
+            early = layer.receive(data, at), at  # h2's settings may come with the last message
             flow.write(layer.outgoing())
     except TlsFailed as error:
         flow.write(layer.outgoing())
-        record.tls.failure = error.failure
+        tls.failure = error.failure
         raise ConnectError(error.failure) from None
     except ConnectionError:
-        raise ConnectError(Failure("tls-failed", "The server reset the connection during the TLS handshake")) from None
+        tls.failure = tls.failure or _hung_up(url, "reset", record)
+        raise ConnectError(tls.failure) from None
     finally:
-        record.tls.ended = clock()
-    return layer
+        tls.ended = tls.ended or clock()
+        if not layer.done:
+            layer.describe()
+    return layer, early
+
+
+def _hung_up(url: Url, how: str, record: Connection) -> Failure:
+    answered = record.tls is not None and any(not message.sent for message in record.tls.messages)
+    says = f"{url.shown_host} port {url.port} {how} the connection during the TLS handshake"
+    hint = None if answered else "It may not speak TLS on this port: is http:// meant?"
+    return Failure("tls-hung-up", says, hint)
 
 
 def _timed_out(url: Url, record: Connection, options: ConnectOptions) -> Failure:

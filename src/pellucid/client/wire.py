@@ -140,17 +140,32 @@ class Flow(asyncio.Protocol):
 class Wire:
     """A connection that is ready for requests. One task reads; any may write."""
 
-    def __init__(self, record: Connection, clock: Clock, connected: socket.socket, flow: Flow, layer: Layer | None) -> None:
+    def __init__(
+        self,
+        record: Connection,
+        clock: Clock,
+        connected: socket.socket,
+        flow: Flow,
+        layer: Layer | None = None,
+        early: tuple[bytes, int] = (b"", 0),
+    ) -> None:
+        """`early`: decrypted bytes that came with the end of the handshake."""
         self.record = record
         self._clock = clock
         self._socket = connected
         self._flow = flow
         self._layer = layer
+        self._early = early
 
     @property
     def over(self) -> bool:
         """Whether the other end has closed already; seen without reading, so that an idle wire can be judged."""
         return self._flow.over is not None or (self._layer is not None and self._layer.ended)
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether a TLS connection ended without saying so: what came before may have been cut by somebody on the way."""
+        return self._flow.over is not None and self._layer is not None and not self._layer.ended
 
     def write(self, data: bytes) -> None:
         """Send, or keep until it can be sent (see `drain`)."""
@@ -165,6 +180,9 @@ class Wire:
         layer = self._layer
         if layer is None:
             return await self._flow.read()
+        if self._early[0]:
+            early, self._early = self._early, (b"", 0)
+            return early
         while True:
             if layer.ended:
                 return b"", self._clock()
@@ -191,4 +209,5 @@ class Wire:
         self.record.closed, self.record.closed_why = self._clock(), why
         if self._layer is not None:
             self._flow.write(self._layer.close())
+            self._layer.describe()
         self._flow.close()
