@@ -258,6 +258,7 @@ class Resolver:
             except TimeoutError:
                 pass
         finally:
+            await self._service.drop(resolving)
             resolving.settle(self.clock(), Failure("cancelled", "The lookup was given up"))
             resolving.finish()
 

@@ -167,7 +167,7 @@ def _read(query: dns.message.Message, data: bytes) -> tuple[dns.message.Message 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there (connection refused)"
+        return "connection refused: nobody listens there"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[:1].lower() + error.strerror[1:]
     return str(error) or type(error).__name__

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["SystemConfig", "candidates", "read_sources", "read_system"]
+from pellucid.errors import shorten
+
+__all__ = ["SystemConfig", "candidates", "parse_server", "read_sources", "read_system"]
 
 _MOST_BYTES = 1024 * 1024
 
@@ -93,3 +95,18 @@ def candidates(name: str, config: SystemConfig) -> list[str]:
         return [name]
     searched = [f"{name}.{domain}." for domain in config.search if len(name) + len(domain) < 253]
     return [f"{name}.", *searched] if name.count(".") >= config.ndots else [*searched, f"{name}."]
+
+
+def parse_server(text: str) -> tuple[str, int]:
+    """Address and port of a name server: `9.9.9.9`, `127.0.0.1:5300`, `[::1]:53`, `::1`. Raises ValueError with what is wrong."""
+    address, colon, port = text, "", "53"
+    if text.startswith("["):
+        address, _, rest = text[1:].partition("]")
+        colon, port = rest[:1], rest[1:] if rest else "53"
+    elif text.count(":") == 1:
+        address, colon, port = text.partition(":")
+    if not _is_address(address) or colon not in ("", ":"):
+        raise ValueError(f"{shorten(text)} is not the address of a name server; 9.9.9.9, 127.0.0.1:5300 and [::1]:53 are")
+    if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
+        raise ValueError(f"{shorten(port)} is not a port; 1 to 65535 are")
+    return address, int(port)

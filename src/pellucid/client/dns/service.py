@@ -8,7 +8,6 @@ In: a `Resolving`. Out: its addresses as they come, and everything that was aske
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from pathlib import Path
 from typing import Protocol
 
@@ -16,11 +15,14 @@ import dns.exception
 import dns.name
 import dns.rdatatype
 
-from pellucid.client.dns.answers import Answer, addresses_in, aliases_in, record_rows
+from pellucid.client.dns.answers import Answer, addresses_in, aliases_in, listed, record_rows
 from pellucid.client.dns.driver import Driver
-from pellucid.client.dns.resolv_conf import SystemConfig, candidates, read_system
+from pellucid.client.dns.memory import Memory
+from pellucid.client.dns.resolv_conf import SystemConfig, candidates, parse_server, read_system
+from pellucid.client.dns.sorting import source_address
 from pellucid.client.dns.stub import Resolvers, ask_resolvers
-from pellucid.journey import Clock, Failure, Lookup
+from pellucid.client.dns.walk import Walk
+from pellucid.journey import Clock, Failure, Hop, Lookup
 
 __all__ = ["Service"]
 
@@ -60,12 +62,14 @@ class Service:
         self._options = options
         self._driver = Driver(clock)
         self._asking: dict[int, asyncio.Task[Answer]] = {}
+        self._memory = Memory()
+        self._routes: dict[str, bool] = {}
         self._config = SystemConfig(source="--dns")
         if options.mode == "system":
             self._config = read_system(resolv_conf)
             servers = tuple((each, 53) for each in self._config.servers)
         else:
-            servers = () if options.mode == "walk" else (_server(options.mode),)
+            servers = () if options.mode == "walk" else (parse_server(options.mode),)
         config = self._config
         self._resolvers = Resolvers(servers, config.source, config.timeout, config.attempts, config.rotate)
 
@@ -76,6 +80,9 @@ class Service:
             names = [dns.name.from_text(each) for each in candidates(lookup.name, self._config)]
         except dns.exception.DNSException as error:
             resolving.settle(self._clock(), Failure("bad-name", f"{lookup.shown} cannot be asked for: {error}"))
+            return
+        if self._options.mode == "walk":
+            await self._walked(resolving, names[0])
             return
         answers: list[Answer] = []
         for name in names:
@@ -88,15 +95,19 @@ class Service:
 
     async def services(self, resolving: _Resolving) -> None:
         """Wait for the HTTPS records that were asked for, and note them."""
-        task = self._asking.pop(resolving.lookup.id, None)
+        task = self._asking.get(resolving.lookup.id)
         if task is None:
             return
-        try:
-            answer = await task
-        finally:
-            task.cancel()
+        answer = await task
         wanted = [rrset for rrset in answer.rrsets if rrset.rdtype == dns.rdatatype.HTTPS]
         resolving.lookup.services = record_rows(wanted, "answer")
+
+    async def drop(self, resolving: _Resolving) -> None:
+        """The lookup is over: end the question for HTTPS records where it still waits."""
+        task = self._asking.pop(resolving.lookup.id, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def _begin_services(self, resolving: _Resolving, name: dns.name.Name) -> None:
         """RFC 9460, section 9.1: the host itself for port 443 (and 80, which has become https), else `_port._https.host`."""
@@ -105,11 +116,13 @@ class Service:
         self._asking[resolving.lookup.id] = asyncio.create_task(self._one(resolving, asked, "HTTPS"))
 
     async def _one(self, resolving: _Resolving, name: dns.name.Name, kind: str) -> Answer:
-        return await self._driver.run(ask_resolvers(self._resolvers, name, kind, resolving.lookup.hops))
+        hops = resolving.lookup.hops
+        if self._options.mode == "walk":
+            return await self._driver.run(self._walk(hops).resolve(name, kind))
+        return await self._driver.run(ask_resolvers(self._resolvers, name, kind, hops))
 
     async def _both(self, resolving: _Resolving, name: dns.name.Name) -> list[Answer]:
         """A and AAAA at once; each is handed out when it is there."""
-        lookup = resolving.lookup
 
         async def family(kind: str) -> Answer:
             answer = await self._one(resolving, name, kind)
@@ -119,15 +132,53 @@ class Service:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(family(kind)) for kind in ("AAAA", "A")]
         answers = [task.result() for task in tasks]
-        _note(lookup, answers)
+        _note(resolving.lookup, answers)
         return answers
+
+    async def _walked(self, resolving: _Resolving, name: dns.name.Name) -> None:
+        """A first, which finds the servers on the way; then the other types, asked of the last of them; then the proof."""
+        lookup = resolving.lookup
+        self._remember(lookup, name)
+        answers = [await self._one(resolving, name, "A")]
+        if answers[0].outcome != "failed":
+            if self._options.services and answers[0].outcome != "nxdomain":
+                self._begin_services(resolving, name)
+            answers.append(await self._one(resolving, name, "AAAA"))
+        _note(lookup, answers)
+        resolving.arrived([address for answer in answers for address in addresses_in(answer.rrsets)])
+        resolving.settle(self._clock(), _failure(lookup, answers))
+
+    def _walk(self, hops: list[Hop]) -> Walk:
+        return Walk(
+            self._memory, self._clock, hops, hints=self._options.hints, port=self._options.port, reachable=self._has_route
+        )
+
+    def _has_route(self, address: str) -> bool:
+        """Whether the kernel knows a way there: without IPv6, half of all servers need not be tried."""
+        if address not in self._routes:
+            self._routes[address] = source_address(address) is not None
+        return self._routes[address]
+
+    def _remember(self, lookup: Lookup, name: dns.name.Name) -> None:
+        """Where the walk begins below the root, since a lookup before went there."""
+        now = self._clock()
+        cut = self._memory.closest(name, now)
+        if cut is None:
+            return
+        servers = listed([server.to_text().rstrip(".") for server in cut.servers], 3)
+        left = max(cut.ttl - (now - cut.learned) // 1_000_000_000, 0)
+        says = f"Knew the servers of {cut.name} from a lookup before: {servers}; their TTL has {left} s left"
+        lookup.hops.append(Hop(
+            question=name.to_text(), type="A", server="", server_name=None, zone=cut.name.to_text(), transport="cache",
+            started=now, ended=now, outcome="cached", says=says,
+        ))  # fmt: skip
 
 
 def _note(lookup: Lookup, answers: list[Answer]) -> None:
     """Records, aliases and the TTL of what was found."""
     for answer in answers:
-        rows = [row for row in record_rows(answer.rrsets, "answer") if row not in lookup.records]
-        lookup.records += rows
+        unsigned = [rrset for rrset in answer.rrsets if rrset.rdtype != dns.rdatatype.RRSIG]
+        lookup.records += [row for row in record_rows(unsigned, "answer") if row not in lookup.records]
         lookup.aliases += [alias for alias in aliases_in(answer.rrsets) if alias not in lookup.aliases]
     lookup.ttl = min((answer.ttl for answer in answers if answer.outcome == "answer" and answer.ttl is not None), default=None)
 
@@ -141,14 +192,3 @@ def _failure(lookup: Lookup, answers: list[Answer]) -> Failure | None:
         return Failure("name-not-found", f"There is no name {lookup.shown} (NXDOMAIN)", "Is it spelt as its owner spells it?")
     return Failure("no-address", f"{lookup.shown} exists, but has neither an A nor an AAAA record", "Another name of it may")
 
-
-def _server(text: str) -> tuple[str, int]:
-    """`9.9.9.9`, `127.0.0.1:5300`, `[::1]:53`, `::1`."""
-    address, port = text, "53"
-    if text.startswith("["):
-        address, _, port = text[1:].partition("]")
-        port = port.removeprefix(":") or "53"
-    elif text.count(":") == 1:
-        address, _, port = text.partition(":")
-    ipaddress.ip_address(address)
-    return address, int(port)
