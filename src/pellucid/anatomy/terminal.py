@@ -1,0 +1,149 @@
+"""The picture of a journey in a terminal: verdict, waterfall, remarks; and the line of progress while it is made.
+
+In: drawings and sentences, a width, how many colours. Out: text. Colours are written here in a few lines, since importing a
+library for them would take longer than drawing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Literal, TextIO
+
+from pellucid.anatomy.cells import fit, wrap
+from pellucid.anatomy.drawing import Drawing
+from pellucid.anatomy.figures import duration_text, size_text
+from pellucid.anatomy.layout import LEAST, Line, lay_out
+from pellucid.anatomy.remarks import Remark, remarks
+from pellucid.anatomy.verdict import Verdict, judge
+from pellucid.anatomy.waterfall import draw, rounds
+from pellucid.journey import Journey
+
+__all__ = ["Color", "Progress", "color_of", "compose", "overview", "paint"]
+
+Color = Literal["none", "16", "256", "truecolor"]
+
+# style: sixteen colours, 256 colours, 24 bits. Legible on dark and on light ground alike: middle lightness, told apart by hue.
+_STYLES: dict[str, tuple[str, str, str]] = {
+    "title": ("1", "1", "1"),
+    "good": ("32", "38;5;35", "38;2;46;160;67"),
+    "warning": ("33", "38;5;172", "38;2;210;130;20"),
+    "moved": ("36", "38;5;37", "38;2;20;160;175"),
+    "bad": ("31", "38;5;160", "38;2;222;62;62"),
+    "lead": ("1", "1", "1"),
+    "tree": ("90", "38;5;243", "38;2;125;130;140"),
+    "dim": ("90", "38;5;243", "38;2;125;130;140"),
+    "axis": ("90", "38;5;243", "38;2;125;130;140"),
+    "note": ("90", "38;5;243", "38;2;125;130;140"),
+    "size": ("", "", ""),
+    "time": ("", "", ""),
+    "remark": ("33", "38;5;172", "38;2;210;130;20"),
+    "queue": ("90", "38;5;245", "38;2;140;145;155"),
+    "dns": ("36", "38;5;37", "38;2;20;160;175"),
+    "connect": ("33", "38;5;172", "38;2;222;138;30"),
+    "lost": ("31", "38;5;167", "38;2;214;90;80"),
+    "tls": ("35", "38;5;133", "38;2;172;90;200"),
+    "send": ("32", "38;5;71", "38;2;70;165;85"),
+    "wait": ("32", "38;5;71", "38;2;70;165;85"),
+    "receive": ("34", "38;5;33", "38;2;50;130;240"),
+    "server": ("32", "38;5;71", "38;2;70;165;85"),
+    "station": ("32", "38;5;71", "38;2;70;165;85"),
+    "sql": ("95", "38;5;168", "38;2;226;80;130"),
+    "timing": ("32", "38;5;71", "38;2;70;165;85"),
+    "more": ("90", "38;5;245", "38;2;140;145;155"),
+}
+_COLUMN: dict[Color, int] = {"16": 0, "256": 1, "truecolor": 2}
+
+
+def color_of(stream: TextIO, environ: Mapping[str, str] | None = None) -> Color:
+    """How many colours a stream shows: none where it is no terminal, or NO_COLOR (no-color.org) or TERM say so."""
+    environ = os.environ if environ is None else environ
+    if environ.get("NO_COLOR"):
+        return "none"
+    term = environ.get("TERM", "")
+    if not environ.get("FORCE_COLOR") and (not stream.isatty() or term == "dumb"):
+        return "none"
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return "truecolor"
+    return "256" if "256color" in term else "16"
+
+
+def paint(
+    drawings: Sequence[Drawing],
+    verdict: Verdict | Sequence[Verdict],
+    remarks: Sequence[Remark],
+    width: int,
+    color: Color = "none",
+) -> str:
+    """Everything in `width` columns (40 at least), with a newline at its end."""
+    return "\n".join(_encode(line, color) for line in compose(drawings, verdict, remarks, width)) + "\n"
+
+
+def overview(journey: Journey, width: int, color: Color = "none", most: int | None = 20) -> str:
+    """What the command prints of a journey."""
+    turns = rounds(journey)
+    drawings = [draw(journey, turn, most) for turn in turns]
+    return paint(drawings, [judge(journey, turn) for turn in turns], remarks(journey), width, color)
+
+
+def compose(
+    drawings: Sequence[Drawing], verdict: Verdict | Sequence[Verdict], remarks: Sequence[Remark], width: int
+) -> list[Line]:
+    """The same as lines of styled words."""
+    width = max(width, LEAST)
+    verdicts = [verdict] if isinstance(verdict, Verdict) else list(verdict)
+    lines: list[Line] = []
+    for number, drawing in enumerate(drawings):
+        if number:
+            lines.append([])
+        if number < len(verdicts):
+            lead = "" if number == 0 else "Visited again: "
+            lines += [[(part, verdicts[number].tone)] for part in wrap(f"{lead}{verdicts[number].text}", width)]
+            lines.append([])
+        if drawing.rows:
+            lines += lay_out(drawing, width)
+    if remarks:
+        lines.append([])
+    for remark in remarks:
+        first, *rest = wrap(remark.text, width - 2)
+        lines += [[("› ", "remark"), (first, "")], *([("  ", ""), (part, "")] for part in rest)]
+    return lines
+
+
+def _encode(line: Line, color: Color) -> str:
+    if color == "none":
+        return "".join(text for text, _ in line).rstrip()
+    words: list[str] = []
+    for text, style in line:
+        code = _STYLES[style][_COLUMN[color]] if style in _STYLES and text.strip() else ""
+        words.append(f"\x1b[{code}m{text}\x1b[0m" if code else text)
+    return "".join(words).rstrip()
+
+
+class Progress:
+    """One line on a terminal that says how far a journey is; nothing where there is no terminal."""
+
+    def __init__(self, stream: TextIO, enabled: bool | None = None) -> None:
+        self._stream = stream
+        self._enabled = stream.isatty() and os.environ.get("TERM") != "dumb" if enabled is None else enabled
+        self._shown = False
+
+    def update(self, done: int, known: int, size: int, elapsed: int) -> None:
+        """Say how many of the known requests are done, how many bytes came, and how long it took so far (nanoseconds)."""
+        if not self._enabled:
+            return
+        try:
+            width = os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            width = 80
+        text = f"{done} of {known} requests, {size_text(size)}, {duration_text(elapsed)}"
+        self._stream.write(f"\r\x1b[2K{fit(text, max(width - 1, 1))}")
+        self._stream.flush()
+        self._shown = True
+
+    def erase(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._stream.write("\r\x1b[2K")
+            self._stream.flush()
+            self._shown = False
