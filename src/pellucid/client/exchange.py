@@ -18,12 +18,14 @@ from pellucid.journey import Chunk, Early, Failure, Received, Sent, Visit
 if TYPE_CHECKING:
     from pellucid.client.decode import Decoding
 
-__all__ = ["Ending", "Intake", "bad_field", "seconds", "sent_of"]
+__all__ = ["IDLE", "Ending", "Intake", "bad_field", "seconds", "sent_of"]
 
 _WHOLE = frozenset({"document", "iframe", "stylesheet", "script", "manifest"})
 """Kinds whose content is looked into: kept whole, up to the limit."""
 _SAMPLE = 65_536
 _MOST_CHUNKS = 1000
+IDLE = 30.0
+"""Seconds without a byte after which an answer is given up."""
 _MOST_EARLY = 64
 
 

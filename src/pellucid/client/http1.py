@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable
 
 from pellucid.client.connect import Wire
-from pellucid.client.exchange import Ending, Intake, bad_field, seconds, sent_of
+from pellucid.client.exchange import IDLE, Ending, Intake, bad_field, seconds, sent_of
 from pellucid.client.outgoing import Outgoing
 from pellucid.http.answers import AnswerHead, AnswerReader, ChunkEnd
 from pellucid.journey import Clock, Failure, Note, Received, Visit
@@ -23,8 +23,6 @@ __all__ = ["Http1", "head_of"]
 _AT_ONCE = 65_536
 """Bytes of a body that go out with the head."""
 _PIECE = 65_536
-IDLE = 30.0
-"""Seconds without a byte after which an answer is given up."""
 
 
 def head_of(request: Outgoing) -> tuple[bytes, list[tuple[str, str]]]:

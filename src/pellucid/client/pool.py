@@ -249,6 +249,8 @@ class _Host:
             self._grow()
 
     def _free(self) -> Http1 | Http2 | None:
+        if self._shared is not None and self._shared.finishing:
+            self._shared = None  # it goes on with what it has; others need another
         if self._shared is not None:
             return self._shared if self._shared.enter() else None
         return self._idle.pop() if self._idle else None
