@@ -125,6 +125,11 @@ class Tokenizer:
         """Whether offsets are those of the body: not where its encoding had to be converted."""
         return self._convert is None
 
+    @property
+    def bytes_are_utf8(self) -> bool:
+        """Whether a place in the text can be made one in the bytes by encoding what stands before it."""
+        return self._charset in ("utf-8", "ascii")
+
     def feed(self, data: bytes) -> list[Token]:
         """Take the next bytes."""
         if self._convert is not None:

@@ -13,6 +13,7 @@ from pellucid.client.page.findings import Attributes, Findings
 from pellucid.client.page.found import Found
 from pellucid.client.page.html import EndTag, RawText, StartTag, Tokenizer
 from pellucid.client.page.links import Icon, linked
+from pellucid.client.page.modules import ImportMap, inline_imports
 from pellucid.client.page.pictures import LAZY, Media, Pictures, near
 from pellucid.client.page.scripts import script_kind, scripted, speculations
 from pellucid.http.url import Url
@@ -62,6 +63,8 @@ class Scanner:
         self.policies: list[tuple[str, str]] = []
         """Content security policies of `<meta http-equiv>`."""
         self.notes: list[Note] = []
+        self.import_map = ImportMap()
+        """What bare specifiers stand for, in modules that are in files as well."""
         self._url = url
         self._frame = frame
         self._tokenizer = Tokenizer(charset)
@@ -179,6 +182,22 @@ class Scanner:
             self._scripts += 1
         if kind == "speculationrules":
             speculations(self.findings, text.text)
+        elif kind in ("importmap", "module"):
+            self._module(kind, text)
+
+    def _module(self, kind: str, text: RawText) -> None:
+        """An import map, or the imports of a module that stands in the document."""
+        if kind == "importmap":
+            wrong = self.import_map.add(text.text, self.findings.base)
+            if wrong is not None:
+                self.notes.append(Note("script", "warning", f"{wrong} (line {text.line})", "WHATWG HTML, section 8.1.6.2"))
+            return
+        offset = text.offset if self._tokenizer.bytes_are_utf8 else None
+        result = inline_imports(
+            text.text, self.findings.base, self.findings.visit, self.import_map, offset=offset, line=text.line, by="parser"
+        )
+        self.findings.found += result.found
+        self.findings.skipped += result.skipped
 
     def _foreign(self, tag: StartTag) -> None:
         """SVG that stands in the document."""
@@ -332,9 +351,8 @@ class Scanner:
             if count
         ]
         if parts:
-            verb = "was" if self._scripts + self._handlers == 1 else "were"
-            message = f"{' and '.join(parts)} {verb} not run: what they would ask for is not here"
-            self.notes.append(Note("script", "info", message[0].upper() + message[1:]))
+            rest = "was not run: what it" if self._scripts + self._handlers == 1 else "were not run: what they"
+            self.notes.append(Note("script", "info", f"{' and '.join(parts)} {rest} would ask for is not here"))
 
 
 _HANDLERS = {
