@@ -1,8 +1,8 @@
 """Cookies as browsers keep them (RFC 6265bis and its successor, layered cookies), every decision with its reason.
 
 In: URLs, the Set-Cookie lines of answers, how a request came about, the time. Out: the value of Cookie, and a `Fate` for every
-cookie that was stored, refused, sent or held back. No I/O: a jar is loaded from text and saved as text, in the format of curl's jars
-(jarfile.py).
+cookie that was stored, refused, sent or held back. No I/O: a jar is loaded from text and saved as text, in the format of curl's
+jars (jarfile.py).
 """
 
 from __future__ import annotations
@@ -178,8 +178,8 @@ class Jar:
                 continue
             key = (line.name, line.domain, line.path, line.host_only, None)
             self._cookies[key] = Cookie(
-                line.name, line.value, line.domain, line.path, line.host_only, line.secure, line.http_only, "default", line.expires,
-                now, next(self._serials),
+                line.name, line.value, line.domain, line.path, line.host_only, line.secure, line.http_only, "default",
+                line.expires, now, next(self._serials),
             )  # fmt: skip
         return remarks
 
