@@ -197,12 +197,12 @@ class Page:
 
 
 @contextmanager
-def paged(folder: Path) -> Iterator[Page]:
-    """A browser with one empty page; `folder` is where it keeps what it must."""
+def paged(folder: Path, *, flags: Sequence[str] = ()) -> Iterator[Page]:
+    """A browser with one empty page; `folder` is where it keeps what it must, `flags` are further ones."""
     assert PROGRAM is not None
     (their_reading, our_writing), (our_reading, their_writing) = os.pipe(), os.pipe()
     inherited = (their_reading, their_writing)
-    with _chromium(("--remote-debugging-pipe", "about:blank"), folder, via=_ON_3_AND_4, pass_fds=inherited) as process:
+    with _chromium((*flags, "--remote-debugging-pipe", "about:blank"), folder, via=_ON_3_AND_4, pass_fds=inherited) as process:
         for end in inherited:
             os.close(end)
         try:
