@@ -93,6 +93,7 @@ class Walk:
         self._limits = limits
         self._asked = 0
         self._under_way: list[tuple[dns.name.Name, str]] = []
+        self._circle: Failure | None = None
 
     def resolve(self, name: dns.name.Name, kind: str, purpose: str | None = None, depth: int = 0) -> Asking[Answer]:
         """Find the records of a name, following aliases across zones. Never raises: see `Answer.failure`."""
@@ -124,7 +125,10 @@ class Walk:
         key = (name, kind)
         if key in self._under_way:
             circle = " -> ".join(each.to_text() for each, _ in [*self._under_way[self._under_way.index(key):], key])  # fmt: skip
-            return _unfetched(name, kind, Failure("server-loop", f"To find {name} we would have to know it already: {circle}"))
+            return _unfetched(name, kind, Failure(
+                "server-loop", f"To find {name} we would have to know it already: {circle}",
+                "Addresses of the servers in the zone above (glue) would break the circle; only its owner can put them there",
+            ))  # fmt: skip
         self._under_way.append(key)
         try:
             fetched = yield from self._descend(name, kind, _Asked(purpose, depth))
@@ -243,7 +247,9 @@ class Walk:
             reading = yield from self._ask_server(server, cut.name, name, kind, why, again=True)
             if reading.kind in _GOOD:
                 return reading
-        raise _Stop(_nobody(cut, name, kind, list(tried.values())))
+        # Where nothing but a circle kept us from asking anybody, the circle is what is wrong.
+        nobody_asked = not any(_is_address(each) for each in tried)
+        raise _Stop(self._circle if self._circle and nobody_asked else _nobody(cut, name, kind, list(tried.values())))
 
     def _choose(self, cut: Cut, tried: dict[str, str]) -> tuple[str, str] | None:
         """The next server: one never asked before, else the quickest. (name, address)"""
@@ -276,9 +282,11 @@ class Walk:
             looked_up.add(server)
             purpose = f"address of {server}"
             answer = yield from self.resolve(server, "A", purpose, why.depth + 1)
-            if not answer.rrsets:
+            if not addresses_in(answer.rrsets) and answer.failure is None:
                 answer = yield from self.resolve(server, "AAAA", purpose, why.depth + 1)
             if answer.failure is not None:
+                if answer.failure.slug == "server-loop":
+                    self._circle = answer.failure
                 tried[server.to_text()] = f"{server}: its address was not found ({answer.failure.message})"
             elif answer.outcome != "answer":
                 tried[server.to_text()] = f"{server}: it has no address"
