@@ -123,7 +123,7 @@ class BadServers:
 
     def __init__(self, zones: dict[str, str], port: int) -> None:
         """`zones`: the text of the zone file by the server's name; each begins with its `$ORIGIN`."""
-        self._zones = {server: dns.zone.from_text(text, check_origin=False) for server, text in zones.items()}
+        self._zones = {server: dns.zone.from_text(text, relativize=False, check_origin=False) for server, text in zones.items()}
         self._selector = selectors.DefaultSelector()
         self._later: list[tuple[float, int, bytes, socket.socket, tuple[str, int]]] = []
         self._sockets: list[socket.socket] = []
