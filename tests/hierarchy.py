@@ -1,8 +1,9 @@
 """A hierarchy of real name servers on loopback: its own root, top-level domains, signed zones, some spoiled on purpose.
 
 In: the data of `zones.py`. Out: `laboratory(folder)`, within which the servers run: NSD and Knot on 127.0.53.x, one port for all
-of them that needs no rights, keys and signatures by ldns. Everything stands in one folder, and every process ends with the one
-that started it. Unbound and delv, as other opinions of what a name comes to, are asked with `Laboratory.resolver` and `delv`.
+of them that needs no rights, keys and signatures by ldns, and by Knot where a zone opts out, since ldns lists unsigned
+delegations even there. Everything stands in one folder, and every process ends with the one that started it. Unbound and delv,
+as other opinions of what a name comes to, are asked with `Laboratory.resolver` and `Laboratory.delv`.
 """
 
 from __future__ import annotations
@@ -21,13 +22,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import dns.exception
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+
 from badservers import BAD, BadServers
 from zones import PARTS, SERVERS, ZONES, Zone
 
 __all__ = ["MISSING", "Laboratory", "laboratory"]
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
-PROGRAMS = ("nsd", "knotd", "ldns-keygen", "ldns-signzone", "dig", "delv", "drill", "unbound")
+PROGRAMS = ("nsd", "knotd", "keymgr", "ldns-keygen", "ldns-signzone", "dig", "delv", "drill", "unbound")
 MISSING = [program for program in PROGRAMS if shutil.which(program, path=PATH) is None]
 """The programs that are not installed; with any of them there is no laboratory."""
 DEADLINE = 20.0
@@ -71,6 +78,14 @@ template:
     zonefile-sync: -1
     zonefile-load: whole
     journal-content: none
+policy:
+  - id: opt-out
+    manual: on
+    algorithm: ed25519
+    nsec3: on
+    nsec3-opt-out: on
+    nsec3-iterations: 0
+    nsec3-salt-length: 0
 zone:
 {zones}
 """
@@ -132,7 +147,9 @@ class Laboratory:
         stubs = "".join(_stub(zone, self.port) for zone in ZONES)
         config = self.folder / "unbound.conf"
         config.write_text(UNBOUND.format(folder=self.folder, own=own, stubs=stubs))
-        with _daemon(["unbound", "-d", "-c", str(config)], self.folder / "unbound.log", [("127.0.53.1", own)]):
+        log = self.folder / "unbound.log"
+        with _daemon(["unbound", "-d", "-c", str(config)], log):
+            _wait_until_it_answers(("127.0.53.1", own), ".", log)
             yield "127.0.53.1", own
 
     def delv(self, resolver: tuple[str, int], name: str, type: str) -> str:
@@ -151,14 +168,15 @@ def laboratory(folder: Path) -> Iterator[Laboratory]:
     anchor = _write_anchors(folder, keys)
     with contextlib.ExitStack() as stack:
         for server, program in PARTS.items():
-            where = [(address, port) for address in SERVERS[server]]
-            command = _configure_nsd(folder, server, port) if program == "nsd" else _configure_knot(folder, server, port)
-            stack.enter_context(_daemon(command, folder / f"{server}.log", where, wait=False))
+            command = _configure_nsd(folder, server, port) if program == "nsd" else _configure_knot(folder, server, port, keys)
+            stack.enter_context(_daemon(command, folder / f"{server}.log"))
         served = {zone.server: (folder / file_of(zone)).read_text() for zone in ZONES if zone.server in BAD}
         bad = BadServers(served, port)
         stack.callback(bad.close)
-        for server in PARTS:
-            _wait_until_it_answers([(address, port) for address in SERVERS[server]], folder / f"{server}.log")
+        for zone in ZONES:
+            if zone.server in PARTS:
+                for address in SERVERS[zone.server]:
+                    _wait_until_it_answers((address, port), zone.name, folder / f"{zone.server}.log")
         yield Laboratory(folder, port, anchor)
 
 
@@ -272,7 +290,7 @@ def _write_zone(folder: Path, zone: Zone, keys: dict[str, list[_Key]]) -> None:
     """Its file, signed and spoiled as it says."""
     file = folder / file_of(zone)
     file.write_text(_zone_text(zone, keys))
-    if not zone.algorithms:
+    if not zone.algorithms or zone.server == "signing":
         return
     now = int(time.time())
     start, end = {
@@ -336,12 +354,18 @@ def _configure_nsd(folder: Path, server: str, port: int) -> list[str]:
     return ["nsd", "-d", "-c", str(config)]
 
 
-def _configure_knot(folder: Path, server: str, port: int) -> list[str]:
+def _configure_knot(folder: Path, server: str, port: int, keys: dict[str, list[_Key]]) -> list[str]:
     (folder / server).mkdir()
     addresses = ", ".join(f"{address}@{port}" for address in SERVERS[server])
-    zones = "".join(f'  - domain: "{zone.name}"\n    file: "{file_of(zone)}"\n' for zone in ZONES if zone.server == server)
+    served = [zone for zone in ZONES if zone.server == server]
+    extra = "    dnssec-signing: on\n    dnssec-policy: opt-out\n" if server == "signing" else ""
+    zones = "".join(f'  - domain: "{zone.name}"\n    file: "{file_of(zone)}"\n{extra}' for zone in served)
     config = folder / f"{server}.conf"
     config.write_text(KNOT.format(folder=folder, server=server, addresses=addresses, zones=zones))
+    if extra:
+        for zone in served:
+            for key in keys[zone.name]:
+                _run("keymgr", "-c", str(config), zone.name, "import-bind", str(key.folder / f"{key.base}.key"))
     return ["knotd", "-c", str(config)]
 
 
@@ -358,7 +382,7 @@ def _run(*command: str, folder: Path | None = None) -> str:
 
 
 @contextmanager
-def _daemon(command: list[str], log: Path, where: list[tuple[str, int]], wait: bool = True) -> Iterator[None]:
+def _daemon(command: list[str], log: Path) -> Iterator[None]:
     """A server that runs meanwhile; it is told to end even where this process is killed."""
     command = ["setpriv", "--pdeathsig", "TERM", "--", *command] if sys.platform == "linux" else command
     environment = {**os.environ, "PATH": PATH}
@@ -367,8 +391,6 @@ def _daemon(command: list[str], log: Path, where: list[tuple[str, int]], wait: b
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment
         )
         try:
-            if wait:
-                _wait_until_it_answers(where, log)
             yield
         finally:
             process.terminate()
@@ -379,21 +401,18 @@ def _daemon(command: list[str], log: Path, where: list[tuple[str, int]], wait: b
                 process.wait()
 
 
-def _wait_until_it_answers(where: list[tuple[str, int]], log: Path) -> None:
-    """A server tells nobody when it is ready, so its root is asked for over UDP until it says anything."""
+def _wait_until_it_answers(where: tuple[str, int], zone: str, log: Path) -> None:
+    """A server tells nobody when it is ready, so it is asked for the zone until it has it."""
     until = time.monotonic() + DEADLINE
-    question = bytes.fromhex("002a00000001000000000000 00 0006 0001")
-    for place in where:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-            asker.settimeout(0.05)
-            while True:
-                try:
-                    asker.connect(place)
-                    asker.send(question)
-                    asker.recv(4096)
-                    break
-                except OSError as error:
-                    if time.monotonic() > until:
-                        raise AssertionError(f"{place} did not answer: {log.read_text(errors='replace')[-2000:]}") from error
-                    if not isinstance(error, TimeoutError):
-                        time.sleep(0.02)
+    question = dns.message.make_query(zone, "SOA")
+    question.flags |= dns.flags.CD
+    while True:
+        try:
+            answer = dns.query.udp(question, where[0], timeout=0.1, port=where[1])
+            if answer.rcode() == dns.rcode.NOERROR:
+                return
+        except (OSError, dns.exception.DNSException):
+            pass
+        if time.monotonic() > until:
+            raise AssertionError(f"{where} did not answer for {zone}: {log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.01)

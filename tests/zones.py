@@ -17,6 +17,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
     "root": ("127.0.53.10", "127.0.53.11"),
     "lab": ("127.0.53.20", "127.0.53.21"),
     "tlds": ("127.0.53.22",),
+    "signing": ("127.0.53.23",),
     "leaves": ("127.0.53.30",),
     "more": ("127.0.53.31",),
     # Those of badservers.py:
@@ -29,9 +30,11 @@ SERVERS: dict[str, tuple[str, ...]] = {
     # Nothing listens there:
     "nobody": ("127.0.53.99",),
 }
-"""The addresses of each server. A server is a process of its own, so that it answers for its zones and no others."""
+"""The addresses of each server, which is a process of its own, so that it answers for its zones and no others.
 
-PARTS = {"root": "nsd", "lab": "knot", "tlds": "nsd", "leaves": "nsd", "more": "knot"}
+`signing` signs its zone itself, the others get theirs signed."""
+
+PARTS = {"root": "nsd", "lab": "knot", "tlds": "nsd", "signing": "knot", "leaves": "nsd", "more": "knot"}
 """Which program each real server is."""
 
 
@@ -76,7 +79,7 @@ ZONES = (
         delegation=(("ns1.lab.", "127.0.53.20"), ("ns2.lab.", "127.0.53.21")),
     ),
     Zone("cdn.", "tlds", "www A 192.0.2.3", algorithms=(RSA,), denial="nsec3", split=True),
-    Zone("open.", "tlds", "www A 192.0.2.4", algorithms=(ED25519,), denial="opt-out"),
+    Zone("open.", "signing", "www A 192.0.2.4", algorithms=(ED25519,), denial="opt-out", split=True),
     Zone("plain.", "tlds", "www A 192.0.2.5\nalias CNAME www.shop.lab.", algorithms=(), ds="none"),
     Zone(
         "shop.lab.",
