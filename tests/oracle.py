@@ -10,8 +10,6 @@ since the change of process at the first navigation loses events; then the page.
 from __future__ import annotations
 
 import http.server
-import json
-import os
 import select
 import threading
 import time
@@ -21,14 +19,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.chromium import DEADLINE, Page, paged
+from chromium import DEADLINE, Page, paged
 
 __all__ = ["Browser", "Requested", "Score", "Site", "browser", "score", "served"]
 
 _WARM = "/.warm"
 _QUIET = 0.3
 """Seconds without a request after which a page that is loaded asks for nothing more."""
-FLAGS = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--window-size=1280,720", "--autoplay-policy=user-gesture-required")
+FLAGS = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--window-size=1280,720")
 
 
 class Requested(NamedTuple):
@@ -76,7 +74,8 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     extensions_map = {  # noqa: RUF012
         **http.server.SimpleHTTPRequestHandler.extensions_map,
-        ".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2", ".woff": "font/woff", ".svg": "image/svg+xml",
+        ".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2", ".woff": "font/woff",
+        ".svg": "image/svg+xml",
         ".webmanifest": "application/manifest+json", ".vtt": "text/vtt",
     }  # fmt: skip
 
