@@ -15,8 +15,8 @@ _UPPER = ("utf", "iso", "ibm", "koi8", "gb", "big5", "euc")
 # Python's codecs of encodings whose names it does not know, or knows for something narrower than the standard's.
 _CODECS = {
     "big5": "big5hkscs", "euc-kr": "cp949", "gbk": "gb18030", "ibm866": "cp866", "iso-8859-8-i": "iso8859-8",
-    "macintosh": "mac-roman", "shift_jis": "cp932", "windows-874": "cp874", "x-mac-cyrillic": "mac-cyrillic", "x-user-defined": "latin-1",
-    "replacement": "ascii",
+    "macintosh": "mac-roman", "shift_jis": "cp932", "windows-874": "cp874", "x-mac-cyrillic": "mac-cyrillic",
+    "x-user-defined": "latin-1", "replacement": "ascii",
 }  # fmt: skip
 _IN_CONTENT = re.compile(
     r"""charset[\t\n\x0c\r ]*=[\t\n\x0c\r ]*(?:"([^"]*)"|'([^']*)'|([^\t\n\x0c\r ;"'][^\t\n\x0c\r ;]*))""", re.IGNORECASE
