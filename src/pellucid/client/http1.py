@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
 from pellucid.client.connect import Wire
 from pellucid.client.exchange import IDLE, Ending, Intake, bad_field, seconds, sent_of
@@ -18,11 +19,14 @@ from pellucid.client.outgoing import Outgoing
 from pellucid.http.answers import AnswerHead, AnswerReader, ChunkEnd
 from pellucid.journey import Clock, Failure, Note, Received, Visit
 
-__all__ = ["Http1", "head_of"]
+__all__ = ["Http1", "delay_of", "head_of"]
 
 _AT_ONCE = 65_536
 """Bytes of a body that go out with the head."""
 _PIECE = 65_536
+_SMALL = 4096
+"""Bytes of a write that Nagle's algorithm holds back, generously."""
+_MOST_ARRIVALS = 8
 
 
 def head_of(request: Outgoing) -> tuple[bytes, list[tuple[str, str]]]:
@@ -39,6 +43,25 @@ def head_of(request: Outgoing) -> tuple[bytes, list[tuple[str, str]]]:
     lines = [f"{request.method} {request.url.target} HTTP/1.1\r\n", *(f"{name}: {value}\r\n" for name, value in fields), "\r\n"]
     text = "".join(lines)
     return text.encode("latin-1" if all(mark < "\u0100" for mark in text) else "utf-8"), fields
+
+
+def delay_of(arrivals: list[tuple[int, int]]) -> Note | None:
+    """Whether an answer waited for our acknowledgement: `arrivals` are its reads, instant and size, the first few of them.
+
+    A sender with Nagle's algorithm on (RFC 9293, section 3.7.4) holds a small second write back until the first is acknowledged,
+    and a receiver delays that by about 40 ms (Linux; RFC 1122, section 4.2.3.2, allows 500). Nothing else takes so exact a time.
+    """
+    before = 0
+    for (at, size), (after, _) in pairwise(arrivals):
+        before += size
+        if before > _SMALL:
+            return None
+        if 38_000_000 <= after - at <= 48_000_000:
+            gap = f"{(after - at) / 1e6:.0f} ms passed behind the first {before:,} bytes of the answer"
+            why = "held back what it wrote next until those were acknowledged, and acknowledging is delayed by 40 ms"
+            advice = "with TCP_NODELAY, or with one write, it would not have"
+            return Note("delay", "warning", f"{gap}: the server {why}; {advice}", "RFC 9293, section 3.7.4")
+    return None
 
 
 class Http1:
@@ -203,7 +226,7 @@ class _Talk:
         if reader.fresh:
             self._head_at = at
         self._last_at = at
-        if len(self._arrived) < 8:
+        if len(self._arrived) < _MOST_ARRIVALS:
             self._arrived.append((at, len(data)))
         before = reader.coded
         for step in reader.feed(data):
@@ -223,6 +246,7 @@ class _Talk:
         if head.status < 200:
             self.intake.early(head.status, head.headers, at)
             self._head_at = at  # the next one begins behind it, in the same read or in a later one
+            self._arrived.clear()
             return
         received = Received(head.status, head.reason, head.version, head.headers, head.raw)
         framing = self.reader.framing
@@ -242,6 +266,8 @@ class _Talk:
             return self._over("the answer could not be read on", self._failure())
         assert reader.framing is not None
         self.intake.end(self._last_at)
+        if (delayed := delay_of(self._arrived)) is not None:
+            visit.notes.append(delayed)
         if reader.rest:
             said = f"{len(reader.rest):,} bytes came behind the end of the answer; the connection was closed"
             visit.notes.append(Note("framing", "warning", said, "RFC 9112, section 6.3"))

@@ -353,12 +353,12 @@ class _Host:
             self._grow()
 
     def _failed(self, job: _Job, error: ConnectError) -> None:
-        """Nobody is left to wait for what cannot be had: without any other connection, everybody gets the failure."""
-        hopeless = not self._live and not self._jobs
+        """Nobody is left to wait for what cannot be had: where there is no connection at all, those in the queue fail as well."""
+        hopeless = not self._live
         left: list[tuple[int, int, int, _Waiter]] = []
         for entry in self._queue:
             waiter = entry[3]
-            if (waiter.job is job or hopeless) and not waiter.future.done():
+            if (waiter.job is job or (hopeless and waiter.job is None)) and not waiter.future.done():
                 waiter.visit.connection = job.record.id
                 waiter.visit.lookup = job.record.lookup
                 waiter.visit.queued_until = waiter.visit.queued_until or self._pool.clock()

@@ -62,7 +62,7 @@ class Chunks:
         self._held = self._held + data if self._held else data
         while self.rest is None and self.bad is None and self._step(steps):
             pass
-        self.wire += len(data) - len(self.rest or b"")
+        self.wire += len(data) - len(self.rest or b"") - (len(self._held) if self.bad is not None else 0)
         return steps
 
     def cut_short(self) -> Fault:
