@@ -16,6 +16,8 @@ import dns.name
 import dns.rdatatype
 
 from pellucid.client.dns.answers import Answer, addresses_in, aliases_in, listed, record_rows
+from pellucid.client.dns.asking import Asking
+from pellucid.client.dns.dnssec import IANA_ANCHORS, Validator
 from pellucid.client.dns.driver import Driver
 from pellucid.client.dns.memory import Memory
 from pellucid.client.dns.resolv_conf import SystemConfig, candidates, parse_server, read_system
@@ -25,6 +27,8 @@ from pellucid.client.dns.walk import Walk
 from pellucid.journey import Clock, Failure, Hop, Lookup
 
 __all__ = ["Service"]
+
+_SEVERITY = ("secure", "insecure", "indeterminate", "bogus")
 
 
 class _Options(Protocol):
@@ -145,8 +149,32 @@ class Service:
                 self._begin_services(resolving, name)
             answers.append(await self._one(resolving, name, "AAAA"))
         _note(lookup, answers)
-        resolving.arrived([address for answer in answers for address in addresses_in(answer.rrsets)])
-        resolving.settle(self._clock(), _failure(lookup, answers))
+        good = await self._validated(lookup, answers)
+        resolving.arrived([address for answer in good for address in addresses_in(answer.rrsets)])
+        bogus = Failure(
+            "dnssec-bogus", f"The answer for {lookup.shown} was not signed as its zones say: {lookup.verdict_says}",
+            "A resolver that validates gives no answer either; --dns system shows what yours makes of it",
+        )  # fmt: skip
+        resolving.settle(self._clock(), bogus if lookup.verdict == "bogus" else _failure(lookup, answers))
+
+    async def _validated(self, lookup: Lookup, answers: list[Answer]) -> list[Answer]:
+        """Follow the DNSSEC chain from the anchor to each answer, note it in the lookup, and leave out what is bogus."""
+        walk = self._walk(lookup.hops)
+
+        def fetch(name: dns.name.Name, kind: str) -> Asking[Answer]:
+            return walk.one(name, kind, f"{kind} of {name}")
+
+        anchors = IANA_ANCHORS if self._options.anchors is None else self._options.anchors
+        validator = Validator(fetch, anchors)
+        good: list[Answer] = []
+        for answer in answers:
+            found = await self._driver.run(validator.validate(answer))
+            if lookup.verdict is None or _SEVERITY.index(found.verdict) > _SEVERITY.index(lookup.verdict):
+                lookup.verdict, lookup.verdict_says = found.verdict, found.says
+            lookup.chain += [link for link in found.chain if link not in lookup.chain]
+            if found.verdict != "bogus":
+                good.append(answer)
+        return good
 
     def _walk(self, hops: list[Hop]) -> Walk:
         return Walk(

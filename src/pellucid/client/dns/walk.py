@@ -3,10 +3,10 @@
 In: a name and a type. Out: an `Answer` (`Walk.resolve`, aliases followed) or a `Fetched` (`Walk.fetch`, one step), and a Hop for
 every question. No I/O: both are generators that yield `Ask`s and are sent `Reply`s; sub-walks are composed by `yield from`.
 
-For validators: `walk.fetch(name, type, purpose)` gives record sets with their RRSIGs, the return code and the authority section
-of what the authoritative servers say of exactly this name and type, from memory where it was asked in this run. DS is asked of
-the parent's servers. An alias is not followed: `outcome` says `cname` or `dname`, `target` where to. It never raises: see
-`Fetched.failure`. A walk with a budget of its own: `Walk(memory, clock, hops, ...)` with the same memory.
+For validators: `walk.fetch(name, type, purpose)` (or `walk.one`, the same as an Answer) gives record sets with their RRSIGs, the
+return code and the authority section of what the authoritative servers say of exactly this name and type, from memory where it
+was asked in this run. DS is asked of the parent's servers. An alias is not followed: `outcome` says `cname` or `dname`, `target`
+where to. It never raises: see `Fetched.failure`. A walk with a budget of its own is another `Walk` with the same memory.
 
 How it goes, with the rules: start at the deepest zone known (at first the root, by priming, RFC 9609); ask its servers, the
 untried and the quick ones first, for one label more than the zone has (RFC 9156: at most ten such questions, and the whole name
@@ -117,6 +117,13 @@ class Walk:
         ended = outcome if outcome == "answer" or outcome == "nodata" or outcome == "nxdomain" else "failed"
         return Answer(name, kind, ended, chain, fetched.authority, lowest_ttl(chain), False, fetched.failure)
 
+    def one(self, name: dns.name.Name, kind: str, purpose: str | None = None) -> Asking[Answer]:
+        """What `fetch` finds, as an Answer: the alias itself where there is one."""
+        fetched = yield from self.fetch(name, kind, purpose)
+        outcome = fetched.outcome
+        ended = outcome if outcome == "nodata" or outcome == "nxdomain" else "failed" if fetched.failure else "answer"
+        return Answer(name, kind, ended, list(fetched.answer), fetched.authority, fetched.ttl, False, fetched.failure)
+
     def fetch(self, name: dns.name.Name, kind: str, purpose: str | None = None, depth: int = 0) -> Asking[Fetched]:
         """Ask the authoritative servers for exactly this name and type; from memory where it is there."""
         known = self.memory.answer(name, kind, self._clock())
@@ -184,9 +191,10 @@ class Walk:
             hinted.setdefault(dns.name.from_text(server), []).append(address)
         hints = Cut(dns.name.root, hinted, 0)
         reading = yield from self._ask_zone(hints, dns.name.root, "NS", _Asked("priming", 0), True)
-        named = [target_of_server(rdata) for rrset in take_chain(reading.answer, dns.name.root, "NS") for rdata in rrset]
+        sets = [rrset for rrset in take_chain(reading.answer, dns.name.root, "NS") if rrset.rdtype == dns.rdatatype.NS]
+        named = [target_of_server(rdata) for rrset in sets for rdata in rrset]
         servers = {name: reading.glue.get(name) or hinted.get(name, []) for name in named}
-        cut = Cut(dns.name.root, servers, lowest_ttl(reading.answer) or 0) if any(servers.values()) else hints
+        cut = Cut(dns.name.root, servers, lowest_ttl(sets) or 0) if any(servers.values()) else hints
         self.memory.keep_cut(cut, self._clock())
         self._kept(dns.name.root, "NS", dns.name.root, reading)
         return cut
