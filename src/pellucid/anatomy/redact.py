@@ -11,13 +11,13 @@ from urllib.parse import unquote_plus
 
 from pellucid.http.headers import Headers
 
-__all__ = ["HIDDEN", "REDACTED", "Pairs", "redact_fields", "redact_headers", "redact_target"]
+__all__ = ["HIDDEN", "REDACTED", "Pairs", "is_secret_name", "redact_fields", "redact_headers", "redact_target"]
 
 HIDDEN = "***"
 
 _FIELDS = frozenset({
     "authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "api-key", "apikey", "x-auth-token",
-    "x-csrf-token", "x-xsrf-token", "x-amz-security-token", "x-goog-api-key",
+    "x-csrf-token", "x-xsrf-token", "x-amz-security-token", "x-goog-api-key", "pellucid-token",
 })  # fmt: skip
 _FIELD_BYTES = frozenset(name.encode() for name in _FIELDS)
 _PARAMETERS = frozenset({
@@ -72,9 +72,15 @@ def redact_target(target: str) -> str:
     return target
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a field, a parameter or a member of a form of this name holds a secret."""
+    word = name.strip().lower()
+    if word in _FIELDS:
+        return True
+    word = word.replace("-", "_")
+    return word in _PARAMETERS or word.rpartition("_")[2] in _PARAMETERS
+
+
 def _redact_parameter(part: str) -> str:
     name, mark, _ = part.partition("=")
-    word = unquote_plus(name).strip().lower().replace("-", "_")
-    if not mark or not (word in _PARAMETERS or word.rpartition("_")[2] in _PARAMETERS):
-        return part
-    return f"{name}={HIDDEN}"
+    return f"{name}={HIDDEN}" if mark and is_secret_name(unquote_plus(name)) else part
