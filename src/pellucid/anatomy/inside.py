@@ -78,16 +78,14 @@ def _pellucid_rows(visit: Visit, inside: Inside, tree: tuple[bool, ...], more: b
     start, end = server_time(inside)
     unsure = inside.aligned != "clock"
     stations = _stations(inside)
-    note = _longest(stations, end - start)
-    if unsure and inside.slack > 0:
-        note = f"{note}; its place is known to within {duration_text(inside.slack)}"
+    note = f"somewhere in the wait, {duration_text(inside.slack)} of which it was not" if unsure else ""
     rows = [
         Row(
             "server",
             visit.id,
             tree=(*tree, more),
             lead="server",
-            label="accept → last byte" if not unsure else "~ somewhere in the wait",
+            label=clean(_longest(stations, end - start)),
             duration=end - start,
             pieces=tuple(
                 Piece("server", span.start, span.start + span.duration, clean(span.name), not unsure) for span in stations

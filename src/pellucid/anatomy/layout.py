@@ -56,7 +56,7 @@ def lay_out(drawing: Drawing, wanted: int) -> list[Line]:
     lines = _header(drawing, sizes, marks, unit)
     for row in drawing.rows:
         lines += _wide_row(drawing, row, sizes, scale) if sizes.wide else _narrow_row(drawing, row, sizes, scale)
-    return [*lines, *legend(drawing, sizes)]
+    return [*lines, [], *legend(drawing, sizes)]
 
 
 def legend(drawing: Drawing, sizes: Measures) -> list[Line]:

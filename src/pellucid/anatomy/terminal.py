@@ -26,6 +26,9 @@ Color = Literal["none", "16", "256", "truecolor"]
 # style: sixteen colours, 256 colours, 24 bits. Legible on dark and on light ground alike: middle lightness, told apart by hue.
 _STYLES: dict[str, tuple[str, str, str]] = {
     "title": ("1", "1", "1"),
+    "verdict-good": ("1;32", "1;38;5;35", "1;38;2;46;160;67"),
+    "verdict-warning": ("1;33", "1;38;5;172", "1;38;2;210;130;20"),
+    "verdict-bad": ("1;31", "1;38;5;160", "1;38;2;222;62;62"),
     "good": ("32", "38;5;35", "38;2;46;160;67"),
     "warning": ("33", "38;5;172", "38;2;210;130;20"),
     "moved": ("36", "38;5;37", "38;2;20;160;175"),
@@ -98,7 +101,7 @@ def compose(
             lines.append([])
         if number < len(verdicts):
             lead = "" if number == 0 else "Visited again: "
-            lines += [[(part, verdicts[number].tone)] for part in wrap(f"{lead}{verdicts[number].text}", width)]
+            lines += [[(part, f"verdict-{verdicts[number].tone}")] for part in wrap(f"{lead}{verdicts[number].text}", width)]
             lines.append([])
         if drawing.rows:
             lines += lay_out(drawing, width)
