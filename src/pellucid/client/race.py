@@ -49,7 +49,7 @@ class Race:
 
     def found(self, addresses: Sequence[str], at: int) -> None:
         """These addresses are known from now on, in the order in which the resolver prefers them."""
-        new = [address for address in addresses if address not in self._seen]
+        new = [address for address in dict.fromkeys(addresses) if address not in self._seen]
         if new and self._first_known is None:
             self._first_known = at
             if len({":" in address for address in new}) == 2:
