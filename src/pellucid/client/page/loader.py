@@ -1,0 +1,320 @@
+"""A page and its parts: what its bytes name is asked for as soon as they arrive, what its sheets name once they apply.
+
+In: a way to fetch, and the document's bytes as they come. Out: visits and reasons for what was left out, in the journey.
+
+Problem: a browser finds resources in four ways at once: the preload scanner reads ahead in the document, sheets import sheets,
+modules import modules, and layout asks for the images and fonts of what is displayed. An engine would give them all, and hide
+why. Choice: the first three are read off the bytes at the instant they arrive. The fourth is computed once, when the document
+and all its sheets are there, from the rules that match (`style.py`). Scripts are not run, and that is said.
+
+The order: what waits for a connection goes by Chrome's priority, then by discovery (`client/pool`). What a browser leaves for the
+end (prefetch, sheets for other media, the icon) begins when nothing else is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pellucid.client.judge import judge_use, notes_of, settle_type, text_of
+from pellucid.client.page.found import Found
+from pellucid.client.session import Session, Want
+from pellucid.http.csp import Csp, policies
+from pellucid.http.fetching import Asking
+from pellucid.http.mixed import judge
+from pellucid.http.url import Url, parse_url
+from pellucid.journey import Note, Skipped, Visit
+
+if TYPE_CHECKING:
+    from pellucid.client.page.scan import Scanner
+    from pellucid.client.page.style import Styles
+
+__all__ = ["Page"]
+
+_PRESCAN = 1024
+"""Bytes that are looked at for the charset before scanning begins (HTML, section 13.2.3.2)."""
+_NO_NETWORK = frozenset({"data", "blob", "about", "javascript", "mailto", "tel"})
+_HTML = ("text/html", "application/xhtml+xml")
+
+
+class _Sheet(msgspec.Struct, frozen=True):
+    """A sheet that applies, with its place in the order of the cascade."""
+
+    place: tuple[int, ...]
+    text: str
+    url: Url
+    visit: int
+    media: str | None = None
+    offset: int = 0
+    line: int = 1
+
+
+class Page:
+    """One document, or the document of a frame (`top` is the page it stands in), while it loads."""
+
+    def __init__(self, session: Session, visit: Visit, url: Url, top: Page | None = None) -> None:
+        self.session = session
+        self.journey = session.journey
+        self.visit = visit
+        self.url = url
+        self.top = top
+        self.ended = asyncio.Event()
+        self._head: list[tuple[bytes, int]] = []
+        self._body: list[bytes] = []
+        self._scanner: Scanner | None = None
+        self._settled = False
+        self._csp: Csp | None = None
+        self._heard = 0
+        self._known: dict[str, asyncio.Task[None]] = {} if top is None else top._known
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sheets_coming: set[asyncio.Task[None]] = set()
+        self._later: list[tuple[Found, int]] = []
+        self._sheets: list[_Sheet] = []
+        self._places: dict[int, tuple[int, ...]] = {}
+        self._styles: Styles | None = None
+
+    # -- the document's head and bytes ------------------------------------------------------------------------------------
+
+    def hear(self, visit: Visit) -> None:
+        """An interim answer has come: early hints name resources before the document is there (RFC 8297)."""
+        from pellucid.client.page.links import from_headers  # late: few answers have them
+
+        for early in visit.early[self._heard :]:
+            if early.status == 103:
+                for found in from_headers(early.headers, self.url, visit.id, self.journey.viewport, early=True):
+                    self.add(found, early.at)
+        self._heard = len(visit.early)
+
+    def take(self, data: bytes, at: int) -> None:
+        """The next decoded bytes of the document, and when they came; `b""` is its end."""
+        if self._settled:
+            self._scan(data, at)
+        else:
+            self._head.append((data, at))
+            if not data or sum(len(piece) for piece, _ in self._head) >= _PRESCAN:
+                self._settle()
+                for piece, instant in self._head:
+                    self._scan(piece, instant)
+                self._head.clear()
+        if not data:
+            self.ended.set()
+
+    def _settle(self) -> None:
+        """What the document is, from its fields and its first bytes."""
+        self._settled = True
+        received = self.visit.received
+        if received is None or (300 <= received.status < 400 and received.status != 304):
+            return
+        settle_type(self.visit, b"".join(piece for piece, _ in self._head))
+        if self.visit.body.computed_type not in _HTML:
+            return
+        from pellucid.client.page.links import from_headers  # late: a document that is no page needs none of this
+        from pellucid.client.page.scan import Scanner
+
+        self._csp = policies(received.headers, self.url)
+        charset = self.visit.body.charset or "utf-8"
+        self._scanner = Scanner(self.url, self.visit.id, self.journey.viewport, charset=charset, frame=self.top is not None)
+        at = self.visit.first_byte or self.session.clock()
+        for found in from_headers(received.headers, self.url, self.visit.id, self.journey.viewport, early=False):
+            self.add(found, at)
+
+    def _scan(self, data: bytes, at: int) -> None:
+        if self._scanner is None:
+            return
+        self._body.append(data)
+        for found in self._scanner.feed(data) if data else self._scanner.end():
+            self.add(found, at)
+
+    # -- what is named ----------------------------------------------------------------------------------------------------
+
+    def add(self, found: Found, at: int) -> None:
+        """A resource has become known at the instant `at`."""
+        if found.url.scheme in _NO_NETWORK:
+            return
+        if found.hint is not None:
+            if found.hint == "preconnect":
+                self.session.pool.preconnect(found.url)
+            return
+        if found.url.bare in self._known:
+            return
+        if found.after_load:
+            self._later.append((found, at))
+        else:
+            self._start(found, at)
+
+    def _start(self, found: Found, at: int) -> None:
+        if found.url.bare in self._known:
+            return
+        allowed = self._allowed(found)
+        if allowed is None:
+            return
+        limit = self.session.options.limit
+        if len(self._known) >= limit - 1:
+            if not any(note.topic == "limit" for note in self.journey.notes):
+                self.journey.notes.append(
+                    Note("limit", "warning", f"the limit of {limit} requests was reached; --limit raises it")
+                )
+            self._skip(found, f"the limit of {limit} requests was reached", None)
+            return
+        task = asyncio.ensure_future(self._bring(allowed[0], at, allowed[1]))
+        self._known[found.url.bare] = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if found.kind == "stylesheet":
+            self._sheets_coming.add(task)
+            task.add_done_callback(self._sheets_coming.discard)
+
+    def _allowed(self, found: Found) -> tuple[Found, list[Note]] | None:
+        """What the page's policies make of it: allowed, upgraded, or (None) blocked, which is said."""
+        notes: list[Note] = []
+        secure = self.url if self.top is None else self.top.url
+        judged = judge(secure, found.url, found.kind, upgrade_insecure=self._csp is not None and self._csp.upgrades)
+        if judged.remark is not None:
+            notes += notes_of([judged.remark])
+        if judged.action == "block":
+            assert judged.remark is not None
+            self._skip(found, judged.remark.message, judged.remark.source)
+            return None
+        if judged.action == "upgrade":
+            found = msgspec.structs.replace(found, url=judged.url)
+        remarks = self._csp.judge(found.url, found.kind) if self._csp is not None else ()
+        blocking = next((remark for remark in remarks if remark.level == "error"), None)
+        if blocking is not None:
+            self._skip(found, blocking.message, blocking.source)
+            return None
+        return found, notes + notes_of(remarks)
+
+    def _skip(self, found: Found, why: str, source: str | None) -> None:
+        self.journey.skipped.append(Skipped(found.url.href, found.kind, found.initiator, why, source))
+
+    # -- fetching it ------------------------------------------------------------------------------------------------------
+
+    async def _bring(self, found: Found, at: int, notes: list[Note]) -> None:
+        if found.note is not None:
+            notes.append(Note("discovery", "info", found.note))
+        asking = Asking(
+            found.url,
+            kind=found.kind,
+            mode=found.mode,
+            credentials=found.credentials,
+            client=self.url,
+            referrer=self._referrer(found),
+            referrer_policy=found.referrer_policy or "",
+            priority=found.priority,
+        )
+        want = Want(asking, found.initiator, at, integrity=found.integrity, notes=tuple(notes))
+        if found.kind == "iframe":
+            await self._frame(want)
+            return
+        visit = await self.session.fetch(want)
+        received = visit.received
+        arrived = visit.last_byte or self.session.clock()
+        usable = judge_use(visit, asking, found.integrity) and visit.failure is None
+        good = usable and received is not None and 200 <= received.status < 300
+        if found.kind == "stylesheet" and good:
+            self._sheet(visit, found, arrived)
+        elif found.module and good:
+            self._module(visit, arrived)
+        elif found.kind == "font" and not good and self._styles is not None:
+            for other in self._styles.after_failure(found.url):
+                self.add(other, arrived)
+
+    def _referrer(self, found: Found) -> Url:
+        if found.initiator.by in ("style", "script") and found.initiator.visit is not None:
+            return parse_url(self.journey.visits[found.initiator.visit].url)
+        return self.url
+
+    def _sheet(self, visit: Visit, found: Found, at: int) -> None:
+        """A sheet has come: what it imports is known from now on, what its rules name when they apply."""
+        from pellucid.client.page.css import sheet_imports  # late: pages without sheets need no reader of CSS
+
+        text = text_of(visit, self.visit.body.charset)
+        url = parse_url(visit.url)
+        place = self._place(found)
+        self._places[visit.id] = place
+        if not found.after_load:  # a sheet for other media decides nothing here
+            self._sheets.append(_Sheet(place, text, url, visit.id))
+        imported, left_out = sheet_imports(text, url, visit.id, self.journey.viewport, charset=self.visit.body.charset or "utf-8")
+        self.journey.skipped += left_out
+        for each in imported:
+            self.add(each, at)
+
+    def _place(self, found: Found) -> tuple[int, ...]:
+        """Where a sheet stands in the order of the cascade: as in the document, and what is imported before its importer."""
+        offset = found.initiator.offset or 0
+        importer = self._places.get(found.initiator.visit) if found.initiator.visit is not None else None
+        return (offset, 1) if importer is None else (*importer[:-1], 0, offset, 1)
+
+    def _module(self, visit: Visit, at: int) -> None:
+        from pellucid.client.page.modules import imports  # late: few pages have modules
+
+        import_map = self._scanner.import_map if self._scanner is not None else None
+        result = imports(visit.body.kept, parse_url(visit.url), visit.id, import_map=import_map)
+        self.journey.skipped += result.skipped
+        for imported in result.found:
+            self.add(imported, at)
+
+    async def _frame(self, want: Want) -> None:
+        """The document of a frame, with what it names; frames inside it are not followed."""
+        inner: Page | None = None
+
+        def take(data: bytes, at: int) -> None:
+            nonlocal inner
+            visit = self._newest(want.asking.url)
+            if inner is None or inner.visit is not visit:
+                inner = Page(self.session, visit, parse_url(visit.url), top=self)
+            inner.take(data, at)
+
+        last = await self.session.fetch(want, take)
+        if inner is not None and inner.visit is last:
+            await inner.finish()
+        elif inner is not None:
+            await inner.abandon()
+
+    def _newest(self, url: Url) -> Visit:
+        """The visit whose bytes are arriving for a frame: the last of its redirects."""
+        chain = [visit for visit in self.journey.visits if visit.url == url.href and visit.kind == "iframe"][-1:]
+        while chain:
+            after = [visit for visit in self.journey.visits if visit.redirected_from == chain[-1].id]
+            if not after:
+                break
+            chain.append(after[-1])
+        return chain[-1]
+
+    # -- to the end -------------------------------------------------------------------------------------------------------
+
+    async def finish(self) -> None:
+        """Wait for the document's sheets, find what their rules want, and fetch to the last byte."""
+        try:
+            if not self._settled:
+                self.take(b"", self.session.clock())
+            while self._sheets_coming:
+                await asyncio.wait(self._sheets_coming)
+            if self._scanner is not None:
+                self._apply_styles()
+            await self._rest()
+            later, self._later = self._later, []
+            for found, at in later:
+                self._start(found, at)
+            await self._rest()
+        finally:
+            await self.abandon()
+        if self._scanner is not None:
+            self.journey.skipped += self._scanner.skipped
+            self.journey.notes += [note for note in self._scanner.notes if note not in self.journey.notes]
+
+    async def abandon(self) -> None:
+        """Stop whatever is under way: the page is left."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _rest(self) -> None:
+        """Until nothing is under way; a failure of ours is raised, one of theirs is in its visit."""
+        while self._tasks:
+            done, _ = await asyncio.wait(self._tasks)
+            for task in done:
+                task.result()

@@ -1,0 +1,169 @@
+"""`trace`: what happens under the hood when somebody types a URL, from the name to the last byte of the page.
+
+In: what was typed. Out: a Journey, whole or as far as it came: whatever went wrong is in it, nothing is raised for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from urllib.parse import unquote
+
+from pellucid.client.options import TraceOptions
+from pellucid.client.outgoing import Outgoing
+from pellucid.client.page.loader import Page
+from pellucid.client.session import Session, Want
+from pellucid.http.cookies import Jar
+from pellucid.http.fetching import AGENT, Asking
+from pellucid.http.url import Url, parse_typed, parse_url
+from pellucid.journey import Clock, Failure, Initiator, Journey, Note, Visit, document_visit
+from pellucid.spans import new_trace_id
+
+__all__ = ["begin", "prepare", "trace"]
+
+_FOR_PAGES = ("decode", "inside", "page.css", "page.links", "page.modules", "page.scan", "page.style")
+_FOR_TLS = ("certificates", "decode", "http2", "tls")
+
+
+def prepare(urls: Sequence[str], options: TraceOptions) -> None:
+    """Import what these journeys will need, before their clocks run: the time that Python takes is none of theirs."""
+    wanted: tuple[str, ...] = () if options.only_document else _FOR_PAGES
+    if not all(url.lower().startswith("http://") for url in urls):
+        wanted += _FOR_TLS
+    for name in wanted:
+        import_module(f"pellucid.client.{name}")
+
+
+def begin(typed: str, options: TraceOptions) -> tuple[Journey, Clock, bool]:
+    """A journey that has not left yet, its clock, and whether the scheme was assumed. Raises BadUrl."""
+    url, assumed = parse_typed(typed)
+    clock = Clock()
+    journey = Journey(
+        typed, url.href, url.shown, time.time(), clock.started, new_trace_id(), boot=boot_id(), viewport=options.viewport
+    )
+    return journey, clock, assumed
+
+
+def boot_id() -> str | None:
+    """Which boot of which host this is: equal ids share one monotonic clock. Linux tells; elsewhere None."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+async def trace(journey: Journey, clock: Clock, options: TraceOptions, *, assumed: bool = False, jar: Jar | None = None) -> None:
+    """Make the journey: fill it until the page is there or the time is up."""
+    session = Session(journey, clock, options, jar)
+    try:
+        async with asyncio.timeout(options.timeout):
+            await _rounds(session, parse_url(journey.url), assumed)
+    except TimeoutError:
+        _give_up(journey, clock, options.timeout)
+    finally:
+        await session.close()
+        journey.finished = max([0, *(visit.finished or 0 for visit in journey.visits)]) or clock()
+
+
+async def _rounds(session: Session, url: Url, assumed: bool) -> None:
+    journey, options = session.journey, session.options
+    last = await _round(session, url)
+    if assumed and url.scheme == "https" and last.received is None and options.method == "GET":
+        # As browsers do: https was only a guess, so http is tried where nobody answers to it.
+        plain = parse_url(f"http{url.href.removeprefix('https')}")
+        why = last.failure.message if last.failure is not None else "nothing answered"
+        journey.notes.append(Note("upgrade", "warning", f"https was assumed, and failed: {why}. Then http was tried"))
+        journey.url, journey.shown = plain.href, plain.shown
+        for visit in journey.visits:
+            visit.round = 0
+        last = await _round(session, plain)
+    if options.twice and last.received is not None:
+        session.round = 2
+        await _round(session, url)
+    if last.received is None and last.failure is not None:
+        journey.failure = last.failure
+    if options.inside:
+        await _look_inside(session)
+
+
+async def _round(session: Session, url: Url) -> Visit:
+    """One visit: the document with its redirects, then what it names."""
+    options = session.options
+    asking = Asking(url, method=options.method)
+    headers = list(options.headers)
+    if (url.username or url.password) and not any(name.lower() == "authorization" for name, _ in headers):
+        pair = f"{unquote(url.username)}:{unquote(url.password)}"
+        headers.append(("Authorization", "Basic " + base64.b64encode(pair.encode()).decode()))
+    want = Want(asking, Initiator(None, "user", "typed"), session.clock(), tuple(headers), options.body, options.content_type)
+    pages: list[Page] = []
+
+    def take(data: bytes, at: int) -> None:
+        page = _page_of(session, pages)
+        if page is not None:
+            page.take(data, at)
+
+    def heard(visit: Visit) -> None:
+        page = _page_of(session, pages)
+        if page is not None:
+            page.hear(visit)
+
+    last = await session.fetch(want, None if options.only_document else take, heard)
+    for page in pages:
+        if page.visit is last and not options.only_document:
+            await page.finish()
+        else:
+            await page.abandon()
+    return last
+
+
+def _page_of(session: Session, pages: list[Page]) -> Page | None:
+    """The page that the newest document visit may become: one for each hop of the redirects, since each may send early hints."""
+    visit = next((visit for visit in reversed(session.journey.visits) if visit.kind == "document"), None)
+    if visit is None or session.options.only_document:
+        return None
+    if not pages or pages[-1].visit is not visit:
+        pages.append(Page(session, visit, parse_url(visit.url)))
+    return pages[-1]
+
+
+async def _look_inside(session: Session) -> None:
+    """Ask a Pellucid server what went on behind its answers. Nothing of this is drawn."""
+    from pellucid.client.inside import look_inside, timings  # late: most answers have nothing to tell
+
+    journey = session.journey
+    room = asyncio.Semaphore(6)
+
+    async def ask(url: Url) -> tuple[int, bytes]:
+        async with room:
+            unseen = Visit(-1, url.href, "GET", "fetch", Initiator(None, "browser"), session.clock())
+            headers = [("Accept", "application/json"), ("User-Agent", AGENT)]
+            if session.options.token is not None:
+                headers.append(("Pellucid-Token", session.options.token))
+            await session.pool.send(unseen, Outgoing(url, "GET", tuple(headers)))
+            return (unseen.received.status if unseen.received is not None else 0), unseen.body.kept
+
+    for visit in journey.visits:
+        if visit.received is not None and visit.from_cache != "fresh":
+            visit.timings = timings(visit.received.headers)
+    looks = [look_inside(visit, parse_url(visit.url), ask, session.clock, journey) for visit in journey.visits if visit.timings]
+    await asyncio.gather(*looks)
+
+
+def _give_up(journey: Journey, clock: Clock, seconds: float) -> None:
+    """The time is up: what is still under way is marked so."""
+    at = clock()
+    failure = Failure("timeout", f"the trace was given up after {seconds:g} s", "--timeout gives it more")
+    for visit in journey.visits:
+        if visit.finished is None:
+            visit.finished = at
+            visit.failure = visit.failure or failure
+            visit.body.complete = False
+    document = document_visit(journey.visits)
+    if document is None or document.received is None:
+        journey.failure = failure
+    else:
+        journey.notes.append(Note("limit", "warning", f"{failure.message}; {failure.hint}"))
