@@ -89,7 +89,8 @@ def test_the_journey_itself_is_left_as_it_was() -> None:
 
 
 def test_a_short_secret_does_not_take_half_of_the_text_with_it() -> None:
-    visit = Visit(0, "https://a.example/?pin=1&token=1", "GET", "document", Initiator(None, "user"), 0, notes=[Note("x", "info", "1 of 11")])
+    note = Note("x", "info", "1 of 11")
+    visit = Visit(0, "https://a.example/?pin=1&token=1", "GET", "document", Initiator(None, "user"), 0, notes=[note])
     shown = without_secrets(Journey("a", visit.url, visit.url, 1.0, 0, "t", visits=[visit]))
     assert shown.visits[0].url == "https://a.example/?pin=1&token=***"
     assert shown.visits[0].notes[0].message == "1 of 11"

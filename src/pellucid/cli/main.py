@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, Entry] = {
     "new": Entry("pellucid.cli.new", "new", "Write a small project that runs at once."),
     "dev": Entry("pellucid.cli.serve", "dev", "Serve, reload on change, see everything."),
     "run": Entry("pellucid.cli.serve", "run", "Serve in production."),
+    "trace": Entry("pellucid.cli.trace", "trace", "Show what happens under the hood of a URL."),
     "migrate": Entry("pellucid.cli.migrate", "migrate", "Bring the database up to the models."),
     "load": Entry("pellucid.cli.data", "load", "Load CSV or JSON Lines files in one transaction."),
     "backup": Entry("pellucid.cli.data", "backup", "Copy the database while it is in use."),
