@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
-__all__ = ["Handler", "serving"]
+__all__ = ["Handler", "refusing", "serving"]
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(handler: Handler, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def serving(
+    handler: Handler, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """Serve each connection with `handler`; gives the port. A connection that breaks is no error of the server's."""
     busy: set[asyncio.Task[None]] = set()
 
@@ -43,3 +47,43 @@ async def serving(handler: Handler, host: str = "127.0.0.1", port: int = 0, tls:
         async with asyncio.timeout(10):
             while busy:
                 await asyncio.wait(busy)
+
+
+@contextmanager
+def refusing(tls: ssl.SSLContext) -> Iterator[int]:
+    """A server that shakes hands by itself, as OpenSSL does it, and then listens until the other end is silent.
+
+    asyncio's servers abort without sending the alert that says what was wrong. Gives the port.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            with plain:
+                plain.settimeout(5)
+                # The alert goes out on its own; what is still to be read is read, since closing before that would be a reset.
+                twin = plain.dup()
+                try:
+                    with tls.wrap_socket(plain, server_side=True) as secured:
+                        while secured.recv(65536):
+                            pass
+                except (OSError, ssl.SSLError):
+                    pass
+                with twin:
+                    try:
+                        twin.shutdown(socket.SHUT_WR)
+                        while twin.recv(65536):
+                            pass
+                    except OSError:
+                        pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            thread.join(10)
+            assert not thread.is_alive()

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from wires import serving
 
 from pellucid.client.connect import ConnectError, ConnectOptions, Wire, open_connection
 from pellucid.client.resolve import ResolveOptions, Resolver
 from pellucid.client.wire import HIGH
 from pellucid.http.url import parse_url
 from pellucid.journey import Clock, Connection, Failure, Lookup
+from wires import serving
 
 LOOPS: list[Any] = [asyncio.new_event_loop]
 try:
@@ -134,11 +134,17 @@ def test_a_plain_connection_says_everything(go: Go) -> None:
         (attempt,) = record.attempts
         assert (attempt.outcome, attempt.address, attempt.port) == ("won", "127.0.0.1", port)
         assert attempt.says.startswith("Tried first; connected in ")
-        assert record.connected is not None and record.ready is not None and record.closed is not None
+        assert record.connected is not None
+        assert record.ready is not None
+        assert record.closed is not None
         assert attempt.started < record.connected <= record.ready < at <= now <= record.closed
         if os.uname().sysname == "Linux":
-            assert kernel is not None and record.kernel is not None
-            assert 0 < kernel.rtt < 1_000_000 and kernel.retransmits == 0 and kernel.mss > 500 and kernel.congestion_window > 0
+            assert kernel is not None
+            assert record.kernel is not None
+            assert 0 < kernel.rtt < 1_000_000
+            assert kernel.retransmits == 0
+            assert kernel.mss > 500
+            assert kernel.congestion_window > 0
 
     go(body())
 
@@ -153,7 +159,9 @@ def test_the_second_address_gets_its_turn_when_the_first_is_silent(go: Go) -> No
         silent, won = record.attempts
         assert (silent.address, silent.outcome) == ("127.0.0.2", "lost")
         assert silent.says == "Tried first; lost to 127.0.0.1, which was there first"
-        assert silent.ended is not None and won.ended is not None and silent.ended >= won.ended
+        assert silent.ended is not None
+        assert won.ended is not None
+        assert silent.ended >= won.ended
         assert (won.address, won.outcome) == ("127.0.0.1", "won")
         assert "ms after the one before, which had not answered; connected in" in won.says
         assert 50e6 <= won.started - silent.started < 1e9
@@ -261,7 +269,7 @@ def test_cancelling_leaves_nothing_behind(go: Go) -> None:
         with black_hole() as port:
             record = record_for(port)
             task = asyncio.ensure_future(connect(Told(["127.0.0.1"]), record))
-            while not record.attempts:
+            while not record.attempts:  # noqa: ASYNC110  # nothing tells of it
                 await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -324,7 +332,7 @@ def test_drain_waits_for_a_slow_reader(go: Go) -> None:
             assert not draining.done()
             start.set()
             await draining
-            while got < whole - 4 * 1024 * 1024:
+            while got < whole - 4 * 1024 * 1024:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             wire.close("done")
 
@@ -362,7 +370,8 @@ def test_a_reset_is_an_error_and_an_end_is_not(go: Go) -> None:
             assert (await wire.read())[0] == b"last words"
             assert (await wire.read())[0] == b""
             assert (await wire.read())[0] == b""
-            assert wire.over and not wire.cut_short
+            assert wire.over
+            assert not wire.cut_short
             wire.close("the server closed it")
 
     go(body())

@@ -58,9 +58,7 @@ def test_families_take_turns() -> None:
     playing = race()
     playing.found([SIX, SIX_TOO, FOUR, FOUR_TOO], 0)
     playing.resolved()
-    order = []
-    for round in range(4):
-        order.append(started(playing.next(round * 250 * MS)))
+    order = [started(playing.next(round * 250 * MS)) for round in range(4)]
     assert order == [SIX, FOUR, SIX_TOO, FOUR_TOO]
     assert playing.next(1000 * MS) == Wait(None)
 
