@@ -1,13 +1,9 @@
-"""The drawings as they look: every width, with colours and without, against files that were looked at.
-
-`PELLUCID_RENEW=1 pytest tests/anatomy/test_drawings.py` writes the files anew; look at the difference before you commit it.
-"""
+"""The drawings as they look: every width, with colours and without, against files that were looked at."""
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -15,28 +11,20 @@ import journeys
 from pellucid.anatomy.cells import width as cells
 from pellucid.anatomy.terminal import Color, overview
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
 WIDTHS = (40, 60, 80, 100, 160)
+Held = Callable[[str, str], None]
 COLORS: tuple[Color, ...] = ("16", "256", "truecolor")
 
 
-def held(name: str, text: str) -> None:
-    """Compare a text with its file."""
-    file = SNAPSHOTS / f"{name}.txt"
-    if os.environ.get("PELLUCID_RENEW"):
-        file.write_text(text, encoding="utf-8")
-    assert file.read_text(encoding="utf-8") == text
-
-
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_shop_at_every_width(width: int) -> None:
+def test_the_shop_at_every_width(width: int, held: Held) -> None:
     text = overview(journeys.shop(), width)
     assert max(map(cells, text.splitlines())) <= width
     held(f"shop-{width}", text)
 
 
 @pytest.mark.parametrize("color", COLORS)
-def test_colours_add_nothing_but_colour(color: Color) -> None:
+def test_colours_add_nothing_but_colour(color: Color, held: Held) -> None:
     text = overview(journeys.shop(), 100, color)
     held(f"shop-100-{color}", text)
     bare = re.sub(r"\x1b\[[0-9;]*m", "", text)
@@ -45,5 +33,5 @@ def test_colours_add_nothing_but_colour(color: Color) -> None:
 
 @pytest.mark.parametrize("name", ["simple", "nameless", "expired"])
 @pytest.mark.parametrize("width", [40, 80])
-def test_smaller_journeys(name: str, width: int) -> None:
+def test_smaller_journeys(name: str, width: int, held: Held) -> None:
     held(f"{name}-{width}", overview(getattr(journeys, name)(), width))

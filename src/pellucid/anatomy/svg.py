@@ -1,7 +1,7 @@
 """The terminal's picture as a self-contained SVG: for a README, a ticket, a slide.
 
 In: a journey. Out: SVG text. Words are monospaced text placed word by word, so that any monospace font keeps the columns; bars
-are shapes, so that no font decides how they look. Its own colours, on dark and on light ground by `prefers-color-scheme`; no fonts,
+are shapes, so that no font decides how they look. Its own colours, on dark and light ground by `prefers-color-scheme`; no fonts,
 scripts or links.
 """
 

@@ -19,7 +19,7 @@ from pellucid.anatomy.verdict import Verdict, judge
 from pellucid.anatomy.waterfall import draw, rounds
 from pellucid.journey import Journey
 
-__all__ = ["Color", "Progress", "color_of", "compose", "overview", "paint"]
+__all__ = ["Color", "Progress", "color_of", "compose", "encode", "overview", "paint"]
 
 Color = Literal["none", "16", "256", "truecolor"]
 
@@ -79,7 +79,7 @@ def paint(
     color: Color = "none",
 ) -> str:
     """Everything in `width` columns (40 at least), with a newline at its end."""
-    return "\n".join(_encode(line, color) for line in compose(drawings, verdict, remarks, width)) + "\n"
+    return "\n".join(encode(line, color) for line in compose(drawings, verdict, remarks, width)) + "\n"
 
 
 def overview(journey: Journey, width: int, color: Color = "none", most: int | None = 20) -> str:
@@ -113,7 +113,8 @@ def compose(
     return lines
 
 
-def _encode(line: Line, color: Color) -> str:
+def encode(line: Line, color: Color) -> str:
+    """A line with its colours, without blanks at its end."""
     if color == "none":
         return "".join(text for text, _ in line).rstrip()
     words: list[str] = []
