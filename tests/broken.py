@@ -229,8 +229,8 @@ async def redirect_for_ever(peer: Peer) -> None:
 BEHAVIOURS: dict[str, Talk] = {
     talk.__name__.replace("_", "-"): talk
     for talk in (
-        truncated_chunk, no_last_chunk, bad_chunk, too_short, too_long, two_lengths, drip, silence, reset, reset_at_once, bad_gzip,
-        cut_gzip, bomb, garbage, endless_head, endless_interim, no_answer, half_head, redirect_for_ever,
+        truncated_chunk, no_last_chunk, bad_chunk, too_short, too_long, two_lengths, drip, silence, reset, reset_at_once,
+        bad_gzip, cut_gzip, bomb, garbage, endless_head, endless_interim, no_answer, half_head, redirect_for_ever,
     )
 }  # fmt: skip
 
@@ -259,7 +259,7 @@ def with_nagle(pieces: tuple[bytes, ...]) -> Iterator[str]:
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        yield "http://127.0.0.1:%d" % listening.getsockname()[1]
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         ended.set()
         socket.create_connection(listening.getsockname()).close()

@@ -70,7 +70,8 @@ def caddy(folder: Path, root: Path, lines: str = "", servers: str = "") -> Itera
     config.write_text(text.replace("    persist_config off\n", f"    persist_config off\n{servers}\n", 1))
     environment = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     command = [_program(), "run", "--config", config, "--adapter", "caddyfile"]
-    with (folder / "output").open("wb") as output, subprocess.Popen(command, env=environment, stdout=output, stderr=output) as run:
+    output = (folder / "output").open("wb")
+    with output, subprocess.Popen(command, env=environment, stdout=output, stderr=output) as run:
         try:
             for each in (port, plain):
                 _wait_until_it_listens(each, run, folder / "output")

@@ -52,9 +52,9 @@ class Asked:
 
 
 @asynccontextmanager
-async def pooled(timeout: float = 10.0, limit: int = 1 << 20, **options: Any) -> AsyncIterator[Asked]:
+async def pooled(patience: float = 10.0, limit: int = 1 << 20, **options: Any) -> AsyncIterator[Asked]:
     """A pool that is closed afterwards; `options` are those of ConnectOptions."""
-    asked = Asked(ConnectOptions(**options), timeout, limit)
+    asked = Asked(ConnectOptions(**options), patience, limit)
     try:
         yield asked
     finally:

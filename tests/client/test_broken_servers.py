@@ -13,7 +13,7 @@ from pooled import pooled
 
 def ask(name: str, *, timeout: float = 10.0, times: int = 1, method: str = "GET") -> Visit:
     async def run() -> Visit:
-        async with broken(name) as server, pooled(timeout=timeout) as asked:
+        async with broken(name) as server, pooled(patience=timeout) as asked:
             for _ in range(times):
                 visit = await asked.ask(f"{server.url}/", method)
             return visit
@@ -92,7 +92,9 @@ def test_a_bomb_is_given_up_before_it_is_unpacked() -> None:
     assert len(visit.body.kept) <= 1 << 20
 
 
-@pytest.mark.parametrize(("name", "came"), [("silence", "and no byte of the answer had come"), ("drip", "after 20 bytes of the body")])
+@pytest.mark.parametrize(
+    ("name", "came"), [("silence", "and no byte of the answer had come"), ("drip", "after 20 bytes of the body")]
+)
 def test_time_runs_out(name: str, came: str) -> None:
     visit = ask(name, timeout=0.15)
     assert visit.failure is not None
@@ -130,7 +132,7 @@ def test_nagle_meeting_a_delayed_acknowledgement_is_named() -> None:
 
 def test_every_behaviour_is_survived() -> None:
     async def run() -> None:
-        async with pooled(timeout=0.5) as asked:
+        async with pooled(patience=0.5) as asked:
             for name in BEHAVIOURS:
                 if name != "bomb":
                     async with broken(name) as server:

@@ -322,6 +322,8 @@ class _Host:
             return
         except BaseException:
             self._jobs.remove(job)
+            if record.closed is None:
+                record.closed, record.closed_why = pool.clock(), "given up before it was ready"
             raise
         self._jobs.remove(job)
         if self._prior:
