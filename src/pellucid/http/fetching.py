@@ -3,8 +3,8 @@
 In: `Asking`, a request as Fetch knows it. Out: header fields. Host, Connection and Content-Length belong to whoever writes the
 message for its protocol. Pure.
 
-Three things are told otherwise than Chrome tells them, to be honest: User-Agent says who we are, client hints (sec-ch-ua) are
-left out with it, and Accept does not name signed exchanges, which are not read here.
+Four things are told otherwise than Chrome tells them, to be honest: User-Agent says who we are, client hints (sec-ch-ua) are
+left out with it, Accept does not name signed exchanges, which are not read here, and Sec-Fetch-Storage-Access is left out.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ _DESTINATIONS = {
     "document": "document", "iframe": "iframe", "stylesheet": "style", "script": "script", "image": "image", "icon": "image",
     "font": "font", "manifest": "manifest", "media": "video",
 }  # fmt: skip
-_PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"
-_PICTURE = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+_PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,image/jxl,image/avif,image/webp,image/apng,*/*;q=0.8"
+_PICTURE = "image/jxl,image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 _ACCEPT = {"document": _PAGE, "iframe": _PAGE, "stylesheet": "text/css,*/*;q=0.1", "image": _PICTURE, "icon": _PICTURE}
 # Blink's priorities as urgencies of RFC 9218; 3 is the default and not said.
 _URGENCY = {"VeryHigh": "u=0", "High": "u=1", "Medium": "u=2", "Low": "", "VeryLow": "u=4"}
+# What else is asked with cors tells its origin at home as well, though Fetch does not ask for that.
+_SILENT_AT_HOME = ("manifest", "fetch", "other")
 _INCREMENTAL = ("document", "iframe", "image", "icon", "media", "fetch", "other")
 
 
@@ -78,7 +80,7 @@ def origin_of(asking: Asking) -> str | None:
     if asking.client is None:
         return None
     told = "null" if tainted(asking) else asking.client.origin
-    if asking.mode == "cors":
+    if asking.mode == "cors" and (asking.kind not in _SILENT_AT_HOME or not same_origin(asking.client, asking.url)):
         return told
     if asking.method in ("GET", "HEAD"):
         return None
@@ -112,17 +114,23 @@ def fetch_site(asking: Asking) -> str:
 
 
 def request_headers(
-    asking: Asking, *, cookie: str | None = None, extra: Pairs = (), protocol: Literal["http/1.1", "h2"] = "http/1.1"
+    asking: Asking,
+    *,
+    cookie: str | None = None,
+    extra: Pairs = (),
+    protocol: Literal["http/1.1", "h2"] = "http/1.1",
+    content_type: str | None = None,
 ) -> list[tuple[str, str]]:
     """The fields of a request in Chrome's order.
 
     `extra` are the user's own: one that is here already takes its place, and leaves it out where its value is empty.
     """
-    made: list[tuple[str, str | None]] = [("Origin", origin_of(asking))]
     navigating = asking.mode == "navigate"
-    if navigating:
-        made.append(("Upgrade-Insecure-Requests", "1"))
-    made += [("User-Agent", AGENT), ("Accept", _ACCEPT.get(asking.kind, "*/*"))]
+    origin = ("Origin", origin_of(asking))
+    made: list[tuple[str, str | None]] = [("Upgrade-Insecure-Requests", "1")] if navigating else [origin]
+    made += [("Content-Type", content_type), ("User-Agent", AGENT)]
+    made += [origin] if navigating else []
+    made.append(("Accept", _ACCEPT.get(asking.kind, "*/*")))
     # Chrome tells these, and offers br and zstd, only where nobody on the way can meddle.
     safe = trustworthy(asking.url)
     if safe:
@@ -132,8 +140,10 @@ def request_headers(
         made.append(("Sec-Fetch-Dest", destination(asking)))
     source = asking.referrer or asking.client
     made.append(("Referer", referer(asking.referrer_policy, source, asking.url) if source is not None else None))
-    made.append(("Accept-Encoding", "gzip, deflate, br, zstd" if safe else "gzip, deflate"))
-    made += [("Accept-Language", "en-US,en;q=0.9"), ("Cookie", cookie)]
+    # Of sound and video parts are asked for, which must not change in size.
+    media = asking.kind == "media"
+    made.append(("Accept-Encoding", "identity" if media else "gzip, deflate, br, zstd" if safe else "gzip, deflate"))
+    made += [("Accept-Language", "en-US,en;q=0.9"), ("Cookie", cookie), ("Range", "bytes=0-" if media else None)]
     if protocol == "h2":
         made.append(("Priority", _priority(asking)))
     return _with_own([(name, value) for name, value in made if value], extra)
