@@ -27,6 +27,7 @@ from pellucid.journey import Clock, Journey, Viewport, document_visit
 
 if TYPE_CHECKING:
     from pellucid.anatomy.expect import Expectation
+    from pellucid.anatomy.terminal import Progress
     from pellucid.http.cookies import Jar
 
 __all__ = ["STAGES", "Told", "run"]
@@ -83,12 +84,14 @@ def run(urls: Sequence[str], told: Told) -> int:
     jar = _load(told.cookie_jar)
     started = [_begin(url, options) for url in urls]  # every mistake is said before anything is sent
     prepare(urls, options)
+    from pellucid.anatomy.terminal import Progress  # late, and before any clock runs
+
     journeys: list[Journey] = []
     interrupted = False
     for url, (_, _, assumed) in zip(urls, started, strict=True):
         journey, clock, _ = _begin(url, options)
         journeys.append(journey)
-        if interrupted := _make(journey, clock, options, assumed, jar):
+        if interrupted := _make(journey, clock, options, assumed, jar, Progress(sys.stderr)):
             break
     if told.cookie_jar is not None and jar is not None:
         _write(told.cookie_jar, jar.save(journeys[-1].began).encode(), "--cookie-jar")
@@ -109,11 +112,8 @@ def _begin(url: str, options: TraceOptions) -> tuple[Journey, Clock, bool]:
         raise click.BadParameter(f"{error.message}{hint}", param_hint="URL") from None
 
 
-def _make(journey: Journey, clock: Clock, options: TraceOptions, assumed: bool, jar: Jar | None) -> bool:
+def _make(journey: Journey, clock: Clock, options: TraceOptions, assumed: bool, jar: Jar | None, progress: Progress) -> bool:
     """Make one journey, with a line that tells how far it is; gives whether it was interrupted."""
-    from pellucid.anatomy.terminal import Progress
-
-    progress = Progress(sys.stderr)
 
     async def ticking() -> None:
         while True:

@@ -39,18 +39,6 @@ _NO_NETWORK = frozenset({"data", "blob", "about", "javascript", "mailto", "tel"}
 _HTML = ("text/html", "application/xhtml+xml")
 
 
-class _Sheet(msgspec.Struct, frozen=True):
-    """A sheet that applies, with its place in the order of the cascade."""
-
-    place: tuple[int, ...]
-    text: str
-    url: Url
-    visit: int
-    media: str | None = None
-    offset: int = 0
-    line: int = 1
-
-
 class Page:
     """One document, or the document of a frame (`top` is the page it stands in), while it loads."""
 
@@ -71,8 +59,9 @@ class Page:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sheets_coming: set[asyncio.Task[None]] = set()
         self._later: list[tuple[Found, int]] = []
-        self._sheets: list[_Sheet] = []
-        self._places: dict[int, tuple[int, ...]] = {}
+        self._metas = 0
+        self._inline = 0
+        """Sheets inside the document whose imports are known."""
         self._styles: Styles | None = None
 
     # -- the document's head and bytes ------------------------------------------------------------------------------------
@@ -124,8 +113,17 @@ class Page:
         if self._scanner is None:
             return
         self._body.append(data)
-        for found in self._scanner.feed(data) if data else self._scanner.end():
+        scanner = self._scanner
+        for found in scanner.feed(data) if data else scanner.end():
             self.add(found, at)
+        for sheet in scanner.sheets[self._inline :]:
+            self._imports(sheet.text, scanner.base, self.visit.id, at, offset=sheet.offset, line=sheet.line)
+        self._inline = len(scanner.sheets)
+        if self._csp is not None:
+            for name, text in scanner.policies[self._metas :]:
+                if name == "content-security-policy":  # one that only reports has no effect in a document (CSP 3, 3.3)
+                    self._csp.add(text, meta=True)
+            self._metas = len(scanner.policies)
 
     # -- what is named ----------------------------------------------------------------------------------------------------
 
@@ -228,32 +226,59 @@ class Page:
 
     def _sheet(self, visit: Visit, found: Found, at: int) -> None:
         """A sheet has come: what it imports is known from now on, what its rules name when they apply."""
-        from pellucid.client.page.css import sheet_imports  # late: pages without sheets need no reader of CSS
-
         text = text_of(visit, self.visit.body.charset)
         url = parse_url(visit.url)
-        place = self._place(found)
-        self._places[visit.id] = place
-        if not found.after_load:  # a sheet for other media decides nothing here
-            self._sheets.append(_Sheet(place, text, url, visit.id))
-        imported, left_out = sheet_imports(text, url, visit.id, self.journey.viewport, charset=self.visit.body.charset or "utf-8")
+        if found.initiator.what == "@import":
+            self._rules().add_imported(found.url, text, url, visit.id)
+        elif not found.after_load:  # a sheet for other media decides nothing here
+            self._rules().add(text, url, visit.id, None, (found.initiator.offset or 0,))
+        self._imports(text, url, visit.id, at)
+
+    def _imports(self, text: str, url: Url, visit: int, at: int, *, offset: int = 0, line: int = 1) -> None:
+        if "@import" not in text.lower():
+            return
+        from pellucid.client.page.css import sheet_imports  # late: few sheets import others
+
+        imported, left_out = sheet_imports(text, url, visit, self.journey.viewport, offset=offset, line=line)
         self.journey.skipped += left_out
         for each in imported:
             self.add(each, at)
 
-    def _place(self, found: Found) -> tuple[int, ...]:
-        """Where a sheet stands in the order of the cascade: as in the document, and what is imported before its importer."""
-        offset = found.initiator.offset or 0
-        importer = self._places.get(found.initiator.visit) if found.initiator.visit is not None else None
-        return (offset, 1) if importer is None else (*importer[:-1], 0, offset, 1)
+    def _rules(self) -> Styles:
+        if self._styles is None:
+            from pellucid.client.page.style import Styles  # late: a page without sheets needs no cascade
+
+            self._styles = Styles(self.journey.viewport)
+        return self._styles
+
+    async def _apply_styles(self) -> None:
+        """The document and its sheets are there: find the images and fonts of what is displayed."""
+        scanner = self._scanner
+        assert scanner is not None
+        if self._styles is None and not scanner.sheets and not scanner.styled:
+            return
+        styles = self._rules()
+        charset = self.visit.body.charset or "utf-8"
+        for sheet in scanner.sheets:
+            styles.add(
+                sheet.text, scanner.base, self.visit.id, sheet.media, (sheet.offset,), offset=sheet.offset, line=sheet.line
+            )
+        # In a thread, since the cascade takes as long as some answers: they must not be heard late for it.
+        body = b"".join(self._body)
+        images, left_out = await asyncio.to_thread(styles.used, body, charset, scanner.base, self.visit.id)
+        at = self.session.clock()
+        for found in images:
+            self.add(found, at)
+        self.journey.skipped += left_out
+        self.journey.notes += styles.notes
 
     def _module(self, visit: Visit, at: int) -> None:
         from pellucid.client.page.modules import imports  # late: few pages have modules
 
-        import_map = self._scanner.import_map if self._scanner is not None else None
-        result = imports(visit.body.kept, parse_url(visit.url), visit.id, import_map=import_map)
-        self.journey.skipped += result.skipped
-        for imported in result.found:
+        bare = self._scanner.import_map if self._scanner is not None else None
+        told = imports(visit.body.kept, parse_url(visit.url), visit.id, import_map=bare)
+        self.journey.skipped += told.skipped
+        for imported in told.found:
             self.add(imported, at)
 
     async def _frame(self, want: Want) -> None:
@@ -293,7 +318,7 @@ class Page:
             while self._sheets_coming:
                 await asyncio.wait(self._sheets_coming)
             if self._scanner is not None:
-                self._apply_styles()
+                await self._apply_styles()
             await self._rest()
             later, self._later = self._later, []
             for found, at in later:
