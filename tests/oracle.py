@@ -3,8 +3,9 @@
 In: a folder served on loopback, and a page of it. Out: every request with Chromium's own word on who initiated it, and which of
 them a client without JavaScript cannot know. The server's log has what the protocol does not tell (the icon).
 
-How it is done: a context of its own for every page, so that nothing is cached; first a page without anything on the same origin,
-since the change of process at the first navigation loses events; then the page. All other hosts are unknown to the browser.
+How it is done: a site, hence an origin, of its own for every page, so that nothing is cached; first a page without anything on
+the same origin, since the change of process at the first navigation loses events; then the page. All other hosts are unknown to
+the browser. It is no private window: in those Chromium does not ask for manifests.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chromium import DEADLINE, Page, paged
+from small_files import small_file
 
 __all__ = ["Browser", "Requested", "Score", "Site", "browser", "score", "served"]
 
 _WARM = "/.warm"
-_QUIET = 0.3
+_QUIET = 0.5
 """Seconds without a request after which a page that is loaded asks for nothing more."""
 FLAGS = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--window-size=1280,720")
 
@@ -37,13 +39,19 @@ class Requested(NamedTuple):
     """The protocol's ResourceType: Document, Stylesheet, Image, ..."""
     priority: str
     by: str
-    """The initiator's type: parser, script, preload, other; `log` for what only the server saw."""
+    """The initiator's type: parser, script, other; `log` for what only the server saw.
+
+    `script` means that one ran: a module's static imports, which have no stack, count as the parser's.
+    """
     initiator: str
     """The URL of whatever initiated it, where that is told."""
 
 
 class Site:
-    """A folder on loopback, with fields of its own for some paths, and what was asked of it."""
+    """A folder on loopback, with fields of its own for some paths, and what was asked of it.
+
+    Below `/p/` is every file of which `small_files` knows the ending.
+    """
 
     def __init__(self, folder: Path, headers: Mapping[str, Sequence[tuple[str, str]]] | None = None) -> None:
         self.folder = folder
@@ -62,12 +70,10 @@ class Site:
                 self.asked.append((path, destination))
             self.changed.notify_all()
 
-    def wait_quiet(self) -> None:
-        """Until nothing was asked for a while."""
-        until = time.monotonic() + DEADLINE
+    def wait_quiet(self) -> bool:
+        """Let a while go by; whether nothing was asked in it."""
         with self.changed:
-            while time.monotonic() < until and self.changed.wait(_QUIET):
-                pass
+            return not self.changed.wait(_QUIET)
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -85,12 +91,15 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.site.log(self.path, self.headers.get("Sec-Fetch-Dest", ""))
-        if self.path != _WARM:
+        made = small_file(self.path.partition("?")[0]) if self.path.startswith("/p/") else None
+        if self.path == _WARM:
+            made = "text/html", b"<!doctype html><link rel=icon href=data:,>"
+        if made is None:
             super().do_GET()
             return
+        kind, body = made
         self.send_response(200)
-        body = b"<!doctype html><link rel=icon href=data:,>"
-        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -130,12 +139,11 @@ class Browser:
         watched = _Watched(page)
         try:
             watched.open(site.origin + _WARM)
-            site.wait_quiet()
-            del site.asked[:]
             watched.requests.clear()
             watched.open(site.origin + path)
-            site.wait_quiet()
-            watched.drain()
+            until = time.monotonic() + DEADLINE
+            while time.monotonic() < until and not (site.wait_quiet() and not watched.drain()):
+                pass
         finally:
             watched.close()
         found = [each for each in watched.requests if each.url != site.origin + path]
@@ -149,59 +157,56 @@ class Browser:
 
 
 class _Watched:
-    """One page in a context of its own."""
+    """One page in a tab of its own."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         self.requests: list[Requested] = []
         self._loaded = False
-        self._idle = False
         self._hear_before = page._hear
         page._hear = self._hear  # type: ignore[method-assign]
         self._session = page._session
         page._session = None
-        self._context = page.call("Target.createBrowserContext")["browserContextId"]
-        target = page.call("Target.createTarget", url="about:blank", browserContextId=self._context)["targetId"]
-        page._session = page.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._target = page.call("Target.createTarget", url="about:blank")["targetId"]
+        page._session = page.call("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
         for domain in ("Page", "Network"):
             page.call(f"{domain}.enable")
-        page.call("Page.setLifecycleEventsEnabled", enabled=True)
         page.call("Emulation.setDeviceMetricsOverride", width=1280, height=720, deviceScaleFactor=1, mobile=False)
 
     def _hear(self, event: str, told: dict[str, Any]) -> None:
         if event == "Page.loadEventFired":
             self._loaded = True
-        elif event == "Page.lifecycleEvent" and told["name"] == "networkIdle":
-            self._idle = True
         elif event == "Network.requestWillBeSent":
             request, initiator = told["request"], told["initiator"]
             if request["url"].startswith("http"):
                 self.requests.append(
                     Requested(
-                        request["url"].partition("#")[0], told.get("type", ""), request["initialPriority"], initiator["type"],
+                        request["url"].partition("#")[0], told.get("type", ""), request["initialPriority"],
+                        "parser" if initiator["type"] == "script" and "stack" not in initiator else initiator["type"],
                         initiator.get("url", ""),
                     )
                 )  # fmt: skip
 
     def open(self, address: str) -> None:
-        """Go there, and wait for the load event and for the network to be idle."""
-        self._loaded = self._idle = False
+        """Go there, and wait for the load event."""
+        self._loaded = False
         self._page.call("Page.navigate", url=address)
         until = time.monotonic() + DEADLINE
-        while not (self._loaded and self._idle):
+        while not self._loaded:
             self._page._next(until, f"the load event of {address}")
 
-    def drain(self) -> None:
-        """Hear what has been told already."""
-        page = self._page
+    def drain(self) -> int:
+        """Hear what has been told already; gives how many requests there are new."""
+        page, before = self._page, len(self.requests)
         while b"\0" in page._unread or select.select([page._reading], [], [], 0)[0]:
             page._next(time.monotonic() + DEADLINE, "what is there")
+        return len(self.requests) - before
 
     def close(self) -> None:
-        """Forget the page and its cache."""
+        """Close the tab."""
         page = self._page
         page._session = None
-        page.call("Target.disposeBrowserContext", browserContextId=self._context)
+        page.call("Target.closeTarget", targetId=self._target)
         page._session = self._session
         page._hear = self._hear_before  # type: ignore[method-assign]
 

@@ -17,29 +17,19 @@ from pellucid.client.page.srcset import choose, supported_image
 from pellucid.http.url import Url
 from pellucid.journey import Kind, Viewport
 
-__all__ = ["Icon", "Link", "from_headers", "headers_findings", "linked", "parse_links"]
+__all__ = ["Link", "from_headers", "headers_findings", "linked", "parse_links"]
 
 _WHITE = " \t\n\f\r"
 _PRELOADS: dict[str, Kind] = {
     "style": "stylesheet", "script": "script", "font": "font", "image": "image", "fetch": "fetch", "track": "media",
 }  # fmt: skip
-_MODULES = frozenset({"", "script", "audioworklet", "paintworklet", "serviceworker", "sharedworker", "worker"})
+_MODULES = frozenset({"", "script", "style", "json", "audioworklet", "paintworklet", "serviceworker", "sharedworker", "worker"})
 _FONTS = frozenset({"font/woff2", "font/woff", "font/ttf", "font/otf", "font/collection", "font/sfnt"})
 _HTML = "WHATWG HTML, section 4.6.7"
 
 
-class Icon(NamedTuple):
-    """A `<link rel=icon>`: only one of a document is asked for, and which one is known at its end."""
-
-    href: str
-    sizes: str
-    type: str
-    offset: int | None
-    line: int | None
-
-
 def linked(findings: Findings, attributes: Attributes, *, header: bool = False) -> bool:
-    """Take a link; returns whether it is an icon, which is for the caller to choose among."""
+    """Take a link; returns whether it is an icon that applies, for the caller to choose among."""
     rels = attributes.get("rel", "").lower().split()
     href = attributes.get("href", "")
     if not rels or not (href.strip(_WHITE) or "imagesrcset" in attributes):
@@ -68,7 +58,7 @@ def linked(findings: Findings, attributes: Attributes, *, header: bool = False) 
     for rel in ("apple-touch-icon", "apple-touch-icon-precomposed", "mask-icon"):
         if rel in rels:
             findings.skip(href, "icon", f"<link rel={rel}>", "a browser on a desktop does not ask for it")
-    return "icon" in rels
+    return "icon" in rels and matches(attributes.get("media"), findings.viewport)
 
 
 def _what(rel: str, header: bool) -> str:
@@ -85,8 +75,6 @@ def _sheet(findings: Findings, attributes: Attributes, rels: list[str], header: 
         findings.skip(href, "stylesheet", what, "the link is disabled", _HTML + ".21")
     elif kind not in ("", "text/css"):
         findings.skip(href, "stylesheet", what, f"its type is {kind}, not text/css", _HTML + ".21")
-    elif alternate and not attributes.get("title"):
-        findings.skip(href, "stylesheet", what, "an alternate style sheet needs a title", _HTML + ".21")
     else:
         applies = not alternate and matches(attributes.get("media"), findings.viewport)
         hint = attributes.get("fetchpriority", "").lower()

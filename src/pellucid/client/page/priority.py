@@ -35,7 +35,7 @@ class Order:
         return "Medium"
 
     def script(self, hint: str | None = None, *, deferred: bool = False) -> Priority:
-        """A script: High before the first image and Medium after it, Low where nothing waits for it (async, defer, module)."""
+        """A script: High before the first image and Medium after it, Low where nothing waits for it (async, defer)."""
         if hint in ("high", "low"):
             return "High" if hint == "high" else "Low"
         if deferred:
@@ -43,10 +43,12 @@ class Order:
         return "Medium" if self._images else "High"
 
     def sheet(self, hint: str | None = None, *, applies: bool = True) -> Priority:
-        """A style sheet: VeryHigh, or VeryLow where its media do not apply."""
+        """A style sheet: VeryHigh, Medium after the first image, or VeryLow where its media do not apply."""
         if not applies:
             return "VeryLow"
-        return "High" if hint == "low" else "VeryHigh"
+        if hint == "high":
+            return "VeryHigh"
+        return "High" if hint == "low" else "Medium" if self._images else "VeryHigh"
 
     def preload(self, destination: str, hint: str | None = None) -> Priority:
         """A preload, by its `as`."""

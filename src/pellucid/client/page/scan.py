@@ -12,7 +12,8 @@ import msgspec
 from pellucid.client.page.findings import Attributes, Findings
 from pellucid.client.page.found import Found
 from pellucid.client.page.html import EndTag, RawText, StartTag, Tokenizer
-from pellucid.client.page.links import Icon, linked
+from pellucid.client.page.icons import Icon, chosen_icons
+from pellucid.client.page.links import linked
 from pellucid.client.page.modules import ImportMap, inline_imports
 from pellucid.client.page.pictures import LAZY, Media, Pictures, near
 from pellucid.client.page.scripts import script_kind, scripted, speculations
@@ -233,8 +234,10 @@ class Scanner:
     def _link(self, attributes: Attributes) -> None:
         if linked(self.findings, attributes) and self._element is not None:
             tag = self._element
-            sizes, kind = attributes.get("sizes", ""), attributes.get("type", "")
-            self._icons.append(Icon(attributes.get("href", ""), sizes, kind, tag.offset, tag.line))
+            if self._in_head:
+                self._icons.append(Icon(attributes.get("href", ""), attributes.get("sizes", ""), tag.offset, tag.line))
+            else:
+                self.findings.skip(attributes.get("href"), "icon", "<link rel=icon>", "it does not stand in the head")
 
     def _script(self, attributes: Attributes) -> None:
         if "src" in attributes:
@@ -326,7 +329,7 @@ class Scanner:
         return self._depth + self._tokenizer.text_bytes / _LINE_BYTES * _LINE_HEIGHT
 
     def _icon(self) -> None:
-        """Chrome asks for one icon when the page has loaded: the last of equals, or the site's own."""
+        """Icons are asked for when the page has loaded: the page's, or the site's own."""
         if self._frame:
             return
         if not self._icons:
@@ -336,12 +339,13 @@ class Scanner:
                 initiator = msgspec.structs.replace(self.findings.initiator("no <link rel=icon>"), by="browser")
                 self.findings.found.append(Found(found, "icon", initiator, "High", after_load=True))
             return
-        chosen = self._icons[-1]
-        for icon in self._icons:
+        chosen = chosen_icons(self._icons)
+        for icon in chosen:
             self.findings.at(icon.offset, icon.line)
-            if icon is chosen:
-                self.findings.add(icon.href, "icon", "<link rel=icon>", "High", after_load=True)
-            else:
+            self.findings.add(icon.href, "icon", "<link rel=icon>", "High", after_load=True)
+        for icon in self._icons:
+            if icon not in chosen:
+                self.findings.at(icon.offset, icon.line)
                 self.findings.skip(icon.href, "icon", "<link rel=icon>", "another icon fits better")
 
     def _say_what_was_not_run(self) -> None:

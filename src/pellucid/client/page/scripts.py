@@ -53,22 +53,12 @@ def scripted(findings: Findings, attributes: Attributes, *, in_head: bool) -> No
     if kind == "classic" and "nomodule" in attributes:
         findings.skip(src, "script", what, "nomodule: only browsers without modules ask for it", "WHATWG HTML, section 4.12.1")
         return
-    if kind == "classic" and not _for_window(attributes):
-        findings.skip(src, "script", what, "its `for` and `event` are not those of the window's load")
-        return
-    waits = kind == "classic" and not {"async", "defer"} & attributes.keys()
-    priority = findings.order.script(attributes.get("fetchpriority", "").lower(), deferred=not waits)
-    cors = True if kind == "module" else None
-    findings.add(
-        src, "script", what, priority, attributes, cors=cors, module=kind == "module", blocking=waits and in_head
-    )  # fmt: skip
-
-
-def _for_window(attributes: Attributes) -> bool:
-    if "for" not in attributes or "event" not in attributes:
-        return True
-    event = attributes["event"].strip(_WHITE).lower()
-    return attributes["for"].strip(_WHITE).lower() == "window" and event in ("onload", "onload()")
+    module = kind == "module"
+    deferred = "async" in attributes or ("defer" in attributes and not module)
+    priority = findings.order.script(attributes.get("fetchpriority", "").lower(), deferred=deferred)
+    cors = True if module else None
+    blocking = in_head and not module and not deferred
+    findings.add(src, "script", what, priority, attributes, cors=cors, module=module, blocking=blocking)
 
 
 def speculations(findings: Findings, text: str) -> None:

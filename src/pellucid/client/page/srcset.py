@@ -22,7 +22,8 @@ _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _TYPES = frozenset(
     {
         "image/jpeg", "image/jpg", "image/pjpeg", "image/png", "image/apng", "image/x-png", "image/gif", "image/webp",
-        "image/avif", "image/svg+xml", "image/bmp", "image/x-ms-bmp", "image/x-windows-bmp", "image/x-xbitmap", "image/x-icon",
+        "image/avif", "image/jxl", "image/svg+xml", "image/bmp",
+        "image/x-ms-bmp", "image/x-windows-bmp", "image/x-xbitmap", "image/x-icon",
         "image/vnd.microsoft.icon",
     }
 )  # fmt: skip
