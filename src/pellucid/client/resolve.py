@@ -64,12 +64,14 @@ _SYSTEM_FILES = SystemFiles()
 
 
 def prepare(host: str, options: ResolveOptions, files: SystemFiles = _SYSTEM_FILES) -> None:
-    """Import what a question about `host` will need, if one will be asked: to be called before the clock starts (100 ms)."""
+    """Import what a question about `host` will need, if one will be asked: call it before the clock starts (50 to 100 ms)."""
     if _address(host) or _is_localhost(host):
         return
     if options.mode == "system" and find_in_hosts(files.hosts, host):
         return
-    import pellucid.client.dns.service  # noqa: F401
+    from pellucid.client.dns.service import load
+
+    load(options.mode)
 
 
 class Resolving:

@@ -8,7 +8,6 @@ import re
 import dns.name
 import dns.rdatatype
 import pytest
-from zones import CASES, Case
 
 from hierarchy import Laboratory
 from pellucid.client.dns.answers import Answer, addresses_in
@@ -16,6 +15,7 @@ from pellucid.client.dns.driver import Driver
 from pellucid.client.dns.memory import Fetched, Memory
 from pellucid.client.dns.walk import Limits, Walk
 from pellucid.journey import Clock, Hop
+from zones import CASES, Case
 
 BRISK = Limits(patience=0.4)
 

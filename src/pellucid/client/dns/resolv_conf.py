@@ -28,7 +28,6 @@ class SystemConfig(msgspec.Struct, frozen=True):
     timeout: float = 5.0
     attempts: int = 2
     rotate: bool = False
-    edns: bool = False
     source: str = "resolv.conf"
     """For the narration: where the servers are from."""
 
@@ -75,7 +74,6 @@ def read_system(path: Path) -> SystemConfig:
         timeout=float(_limited(options["timeout"], 30, 1)) if "timeout" in options else 5.0,
         attempts=_limited(options["attempts"], 5, 1) if "attempts" in options else 2,
         rotate="rotate" in options,
-        edns="edns0" in options or "trust-ad" in options,
         source=path.name,
     )
 
@@ -101,8 +99,8 @@ def parse_server(text: str) -> tuple[str, int]:
     """Address and port of a name server: `9.9.9.9`, `127.0.0.1:5300`, `[::1]:53`, `::1`. Raises ValueError with what is wrong."""
     address, colon, port = text, "", "53"
     if text.startswith("["):
-        address, _, rest = text[1:].partition("]")
-        colon, port = rest[:1], rest[1:] if rest else "53"
+        address, closed, rest = text[1:].partition("]")
+        colon, port = rest[:1] if closed else "[", rest[1:] if rest else "53"
     elif text.count(":") == 1:
         address, colon, port = text.partition(":")
     if not _is_address(address) or colon not in ("", ":"):

@@ -9,26 +9,41 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import dns.exception
 import dns.name
+import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 
 from pellucid.client.dns.answers import Answer, addresses_in, aliases_in, listed, record_rows
 from pellucid.client.dns.asking import Asking
-from pellucid.client.dns.dnssec import IANA_ANCHORS, Validator
 from pellucid.client.dns.driver import Driver
 from pellucid.client.dns.memory import Memory
 from pellucid.client.dns.resolv_conf import SystemConfig, candidates, parse_server, read_system
 from pellucid.client.dns.sorting import source_address
 from pellucid.client.dns.stub import Resolvers, ask_resolvers
-from pellucid.client.dns.walk import Walk
 from pellucid.journey import Clock, Failure, Hop, Lookup
 
-__all__ = ["Service"]
+if TYPE_CHECKING:
+    from pellucid.client.dns.walk import Walk
+
+__all__ = ["Service", "load"]
 
 _SEVERITY = ("secure", "insecure", "indeterminate", "bogus")
+
+
+def load(mode: str) -> None:
+    """Import what dnspython and we import on first use only: the record types, and for the walk the validator (100 ms)."""
+    kinds = ["A 127.0.0.1", "AAAA ::1", "CNAME .", "SOA . . 1 1 1 1 1", "HTTPS 0 ."]
+    if mode == "walk":
+        import pellucid.client.dns.dnssec
+        import pellucid.client.dns.walk  # noqa: F401
+
+        kinds += ["NS .", "NSEC . A", "NSEC3 1 0 0 - 00 A"]
+    for kind, _, text in (each.partition(" ") for each in kinds):
+        dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(kind), text)
 
 
 class _Options(Protocol):
@@ -159,6 +174,8 @@ class Service:
 
     async def _validated(self, lookup: Lookup, answers: list[Answer]) -> list[Answer]:
         """Follow the DNSSEC chain from the anchor to each answer, note it in the lookup, and leave out what is bogus."""
+        from pellucid.client.dns.dnssec import IANA_ANCHORS, Validator
+
         walk = self._walk(lookup.hops)
 
         def fetch(name: dns.name.Name, kind: str) -> Asking[Answer]:
@@ -177,6 +194,8 @@ class Service:
         return good
 
     def _walk(self, hops: list[Hop]) -> Walk:
+        from pellucid.client.dns.walk import Walk
+
         return Walk(
             self._memory, self._clock, hops, hints=self._options.hints, port=self._options.port, reachable=self._has_route
         )
