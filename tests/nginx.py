@@ -1,7 +1,7 @@
 """A real nginx for tests, in front of a real server.
 
 In: a project, as `shell.Shell` has it. Out: a front to ask, which is gone afterwards. nginx listens on a Unix socket, so that no
-port can be taken; the server behind it listens on a port or on a Unix socket.
+port can be taken; the server behind it listens on a port or on a Unix socket. Or, with `site`, files alone, on a port.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import pytest
 
 from shell import DEADLINE, Served, Shell
 
-__all__ = ["Front", "Through", "fronted", "needs_nginx"]
+__all__ = ["Front", "Through", "fronted", "needs_nginx", "site"]
 
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 CONFIG = """\
@@ -48,6 +48,29 @@ http {{
             proxy_set_header Host $host;
             proxy_request_buffering off;
         }}
+    }}
+}}
+"""
+
+SITE = """\
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+{user}
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    types {{ text/html html; text/css css; }}
+    server {{
+        listen 127.0.0.1:{port};
+        root {root};
+        {lines}
     }}
 }}
 """
@@ -113,21 +136,46 @@ def fronted(project: Shell, *, unix: bool = False, workers: int = 1) -> Iterator
         user = "user root;" if os.geteuid() == 0 else ""  # as root its workers change to an account that may not come in here
         config = folder / "nginx.conf"
         config.write_text(CONFIG.format(folder=folder, upstream=upstream, user=user))
-        with subprocess.Popen([PROGRAM, "-e", f"{folder}/error.log", "-p", folder, "-c", config]) as nginx:
-            try:
-                front = Front(folder, served)
-                _wait_until_it_listens(front, nginx)
-                yield front
-            finally:
-                nginx.terminate()
-                nginx.wait(DEADLINE)
+        front = Front(folder, served)
+        with _running(config, front.connect):
+            yield front
 
 
-def _wait_until_it_listens(front: Front, nginx: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def site(folder: Path, root: Path, lines: str = "") -> Iterator[str]:
+    """nginx with the files below `root` on a port of 127.0.0.1; `lines` are for its server block. Gives its address."""
+    folder.mkdir(exist_ok=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    user = "user root;" if os.geteuid() == 0 else ""
+    config = folder / "nginx.conf"
+    config.write_text(SITE.format(folder=folder, port=port, root=root, user=user, lines=lines))
+    with _running(config, lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _running(config: Path, connect: Callable[[], http.client.HTTPConnection]) -> Iterator[None]:
+    """nginx with that configuration, from when it listens."""
+    assert PROGRAM is not None
+    folder = config.parent
+    with subprocess.Popen([PROGRAM, "-e", f"{folder}/error.log", "-p", folder, "-c", config]) as nginx:
+        try:
+            _wait_until_it_listens(connect, nginx, folder / "error.log")
+            yield
+        finally:
+            nginx.terminate()
+            nginx.wait(DEADLINE)
+
+
+def _wait_until_it_listens(
+    connect: Callable[[], http.client.HTTPConnection], nginx: subprocess.Popen[bytes], log: Path
+) -> None:
     """nginx tells nobody when it is ready, so its door is tried."""
     until = time.monotonic() + DEADLINE
     while nginx.poll() is None and time.monotonic() < until:
-        connection = front.connect()
+        connection = connect()
         try:
             connection.connect()
             return
@@ -135,4 +183,4 @@ def _wait_until_it_listens(front: Front, nginx: subprocess.Popen[bytes]) -> None
             time.sleep(0.01)
         finally:
             connection.close()
-    raise AssertionError((front.folder / "error.log").read_text())
+    raise AssertionError(log.read_text())

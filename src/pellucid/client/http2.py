@@ -30,7 +30,7 @@ from h2.events import (
     TrailersReceived,
     WindowUpdated,
 )
-from h2.exceptions import H2Error, InvalidBodyLengthError, ProtocolError
+from h2.exceptions import H2Error, InvalidBodyLengthError, ProtocolError, TooManyStreamsError
 from h2.settings import SettingCodes, Settings
 
 from pellucid.client.connect import Wire
@@ -71,11 +71,15 @@ class _Stream:
 
     def end(self, at: int, failure: Failure | None = None, ending: Ending = Ending.AGAIN) -> None:
         """It is over; calling it again does nothing."""
-        if not self.over.done():
+        if self.over.done():
+            return
+        try:
             if ending in (Ending.AGAIN, Ending.OVER):
                 self.intake.end(at, failure)
             self.over.set_result(ending)
-            self.window.set()
+        except Exception as error:  # a mistake of whoever takes the body: theirs, and not this connection's
+            self.over.set_exception(error)
+        self.window.set()
 
 
 class Http2:
@@ -151,6 +155,8 @@ class Http2:
         stream = _Stream(request, visit, intake)
         try:
             id = self._send_head(stream)
+        except TooManyStreamsError:
+            return Ending.REFUSED  # its settings came between, and allow fewer than was thought
         except H2Error as error:
             intake.end(self._clock(), Failure("bad-request", f"The request was not sent: {error}"))
             return Ending.AGAIN
@@ -279,24 +285,27 @@ class Http2:
                     self.on_room()
             elif isinstance(event, WindowUpdated):
                 self._wake()
-            elif isinstance(event, DataReceived):
-                self._data(event, at)
             else:
+                if isinstance(event, DataReceived):
+                    self._give_back(event)
                 stream = self._streams.get(getattr(event, "stream_id", None) or 0)
-                if stream is not None:
-                    self._about(stream, event, at)
+                if stream is not None and not stream.over.done():
+                    stream.last_at = at
+                    stream.touched()
+                    try:
+                        self._about(stream, event, at)
+                    except Exception as error:  # as in `_Stream.end`
+                        stream.over.set_exception(error)
 
-    def _data(self, event: DataReceived, at: int) -> None:
-        id, size = event.stream_id, event.flow_controlled_length
-        stream = self._streams.get(id)
+    def _give_back(self, event: DataReceived) -> None:
+        """What has come is taken at once: its room in the windows is free again."""
         try:
-            self._h2.acknowledge_received_data(size, id)
+            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         except H2Error:
             pass  # the stream is over
-        if stream is None or stream.over.done():
-            return
-        stream.last_at = at
-        stream.touched()
+
+    def _data(self, stream: _Stream, event: DataReceived, at: int) -> None:
+        size = event.flow_controlled_length
         body = stream.visit.body
         body.wire += size + 9
         if event.data:
@@ -307,9 +316,9 @@ class Http2:
 
     def _about(self, stream: _Stream, event: Event, at: int) -> None:
         """Something happened to one stream."""
-        stream.last_at = at
-        stream.touched()
-        if isinstance(event, InformationalResponseReceived):
+        if isinstance(event, DataReceived):
+            self._data(stream, event, at)
+        elif isinstance(event, InformationalResponseReceived):
             status, headers = read_fields(event.headers)
             stream.interim += 1
             stream.intake.early(status, headers, at)

@@ -32,6 +32,8 @@ __all__ = ["PER_HOST", "Pool"]
 
 PER_HOST = 6
 """HTTP/1.1 connections to one host at a time, as browsers have it."""
+_MOST_TRIES = 4
+"""Of a request that the server says it has not acted upon; one that was not heard of is sent twice at most."""
 _RANKS = {"VeryHigh": 0, "High": 1, "Medium": 2, "Low": 3, "VeryLow": 4}
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
@@ -73,14 +75,14 @@ class Pool:
         `checksum` the body's SHA-256 is taken.
         """
         try:
-            for attempt in (1, 2):
+            for attempt in range(_MOST_TRIES):
                 intake = Intake(visit, take, limit=self._limit, early=early, head=head, checksum=checksum)
-                if await self._once(visit, request, intake, last=attempt == 2):
+                if await self._once(visit, request, intake, attempt):
                     return
         finally:
             visit.finished = self.clock()
 
-    async def _once(self, visit: Visit, request: Outgoing, intake: Intake, last: bool) -> bool:
+    async def _once(self, visit: Visit, request: Outgoing, intake: Intake, attempt: int) -> bool:
         """One try. False: the connection died before any byte of the answer, and the request may be sent again."""
         host = self._host(request.url)
         try:
@@ -95,7 +97,8 @@ class Pool:
             host.give_back(connection, ending)
         if ending is not Ending.UNHEARD and ending is not Ending.REFUSED:
             return True
-        if last or (ending is Ending.UNHEARD and request.method not in _IDEMPOTENT):
+        last = _MOST_TRIES if ending is Ending.REFUSED else 2
+        if attempt + 1 >= last or (ending is Ending.UNHEARD and request.method not in _IDEMPOTENT):
             message = "The connection ended before any byte of the answer had come"
             intake.end(self.clock(), Failure("no-answer", message, "Ask again; whether the server acted upon it is not known"))
             return True
