@@ -83,6 +83,9 @@ def prove_no_data(name: dns.name.Name, kind: dns.rdatatype.RdataType, zone: dns.
     for record in records:
         if record.owner == wild:
             return of_bitmap(wild, kind, record.rdata, f"NSEC of {wild}, for which {name} stands,")
+    also = _cover(wild, zone, records)
+    if also is not None and also.rdata.next.is_subdomain(wild):  # it has no types, but is there (RFC 4592, section 2.2.2)
+        return Proof("secure", f"NSEC of {also.owner} shows that {wild}, for which {name} stands, has only names below it")
     return Proof("no", f"NSEC of {cover.owner} shows that {name} is not there, which is not what was answered")
 
 
@@ -95,7 +98,7 @@ def prove_no_name(name: dns.name.Name, zone: dns.name.Name, records: list[Nsec])
         return Proof("no", f"NSEC of {cover.owner} shows that there are names below {name}: it does exist")
     wild = dns.name.from_text("*", _encloser(name, cover))
     also = _cover(wild, zone, records)
-    if also is None:
+    if also is None or also.rdata.next.is_subdomain(wild):
         return Proof("no", f"No NSEC record shows that there is no {wild}, of which {name} could be made")
     both = f"NSEC of {cover.owner}" if also is cover else f"NSEC of {cover.owner} and of {also.owner}"
     return Proof("secure", f"{both} {'shows' if also is cover else 'show'} that there is no {name}, and no {wild}")
