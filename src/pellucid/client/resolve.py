@@ -28,6 +28,8 @@ __all__ = ["ResolveOptions", "Resolver", "Resolving", "SystemFiles", "prepare"]
 _LEAST_KEPT = 60
 """Seconds; Chromium's least (net/dns/host_resolver_manager.cc)."""
 _SECOND = 1_000_000_000
+_ASKING = {"dns", "resolve"}
+"""The sources of nsswitch.conf that ask name servers; systemd's `resolve` is found through resolv.conf as well."""
 _GRACE = 1.0
 """Seconds that HTTPS records may come later than the addresses."""
 
@@ -57,6 +59,8 @@ class SystemFiles(msgspec.Struct, frozen=True):
     hosts: Path = Path("/etc/hosts")
     resolv_conf: Path = Path("/etc/resolv.conf")
     nsswitch: Path = Path("/etc/nsswitch.conf")
+    port: int = 53
+    """Where the servers of resolv.conf listen, which has no word for it."""
 
 
 _AS_THE_SYSTEM = ResolveOptions()
@@ -211,7 +215,7 @@ class Resolver:
 
     def _files_first(self) -> bool:
         sources = read_sources(self.files.nsswitch)
-        asking = [each for each in sources if each in ("dns", "resolve")]
+        asking = [each for each in sources if each in _ASKING]
         return "files" in sources and not (asking and sources.index("files") > sources.index(asking[0]))
 
     def _from_hosts(self, lookup: Lookup) -> list[str]:
@@ -241,19 +245,19 @@ class Resolver:
 
         lookup = resolving.lookup
         if not isinstance(self._service, Service):
-            self._service = Service(self.clock, self.options, self.files.resolv_conf)
+            self._service = Service(self.clock, self.options, self.files.resolv_conf, self.files.port)
         lookup.how = "system" if self.options.mode == "system" else "walk" if self.options.mode == "walk" else "server"
+        system = self.options.mode == "system"
         try:
-            try:
-                async with asyncio.timeout(self.options.timeout):
-                    await self._service.addresses(resolving)
-            except TimeoutError:
-                asked = len(lookup.hops)
-                resolving.settle(self.clock(), Failure(
-                    "name-timeout", f"{lookup.shown} was not resolved within {self.options.timeout:g} s, after {asked} questions",
-                ))  # fmt: skip
-            if lookup.failure is not None and self.options.mode == "system" and not lookup.addresses:
-                self._files_last(lookup)
+            failure: Failure | None = None
+            if system and not _ASKING & set(read_sources(self.files.nsswitch)):
+                why = f"{lookup.shown} is not in the hosts file, and {self.files.nsswitch} has no dns for hosts"
+                failure = Failure("name-not-found", why)
+            else:
+                failure = await self._within(self._service.addresses(resolving), lookup)
+            if system and not lookup.addresses:
+                self._files_last(resolving)
+            resolving.settle(self.clock(), failure)
             try:
                 async with asyncio.timeout(_GRACE):
                     await self._service.services(resolving)
@@ -264,10 +268,21 @@ class Resolver:
             resolving.settle(self.clock(), Failure("cancelled", "The lookup was given up"))
             resolving.finish()
 
-    def _files_last(self, lookup: Lookup) -> None:
+    async def _within(self, asking: Coroutine[None, None, Failure | None], lookup: Lookup) -> Failure | None:
+        """Ask for no longer than a lookup may take."""
+        limit = self.options.timeout
+        try:
+            async with asyncio.timeout(limit):
+                return await asking
+        except TimeoutError:
+            asked = "1 question" if len(lookup.hops) == 1 else f"{len(lookup.hops)} questions"
+            return Failure("name-timeout", f"{lookup.shown} was not resolved within {limit:g} s, after {asked}")
+
+    def _files_last(self, resolving: Resolving) -> None:
         """`hosts: dns files` in nsswitch.conf: the hosts file is the last resort."""
-        if "files" in read_sources(self.files.nsswitch) and (addresses := self._from_hosts(lookup)):
-            lookup.addresses, lookup.failure, lookup.how = interleaved(sorted_addresses(addresses)), None, "hosts"
+        if "files" in read_sources(self.files.nsswitch) and (addresses := self._from_hosts(resolving.lookup)):
+            resolving.lookup.how = "hosts"
+            resolving.arrived(addresses)
 
     def _lasts(self, lookup: Lookup) -> bool:
         """Whether a lookup made before may still be used: while it goes on, then for its TTL, 60 seconds at least."""

@@ -69,7 +69,14 @@ class Driver:
         try:
             ask = next(steps)
             while True:
-                ask = steps.send(await self.ask(ask))
+                started = self.clock()
+                try:
+                    reply = await self.ask(ask)
+                except asyncio.CancelledError:
+                    # So that the question which took too long is told of as well.
+                    steps.send(Reply(started, self.clock(), trouble="timeout", why="no answer until the lookup was given up"))
+                    raise
+                ask = steps.send(reply)
         except StopIteration as end:
             found: T = end.value
             return found

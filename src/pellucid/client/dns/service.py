@@ -70,13 +70,13 @@ class _Resolving(Protocol):
     scheme: str
 
     def arrived(self, addresses: list[str]) -> None: ...
-    def settle(self, at: int, failure: Failure | None = None) -> None: ...
 
 
 class Service:
     """Name service for one run."""
 
-    def __init__(self, clock: Clock, options: _Options, resolv_conf: Path) -> None:
+    def __init__(self, clock: Clock, options: _Options, resolv_conf: Path, port: int) -> None:
+        """`port`: where the servers of resolv.conf listen."""
         self._clock = clock
         self._options = options
         self._driver = Driver(clock)
@@ -86,23 +86,21 @@ class Service:
         self._config = SystemConfig(source="--dns")
         if options.mode == "system":
             self._config = read_system(resolv_conf)
-            servers = tuple((each, 53) for each in self._config.servers)
+            servers = tuple((each, port) for each in self._config.servers)
         else:
             servers = () if options.mode == "walk" else (parse_server(options.mode),)
         config = self._config
         self._resolvers = Resolvers(servers, config.source, config.timeout, config.attempts, config.rotate)
 
-    async def addresses(self, resolving: _Resolving) -> None:
-        """Ask for A and AAAA until both are known, and settle; the HTTPS question is begun as well."""
+    async def addresses(self, resolving: _Resolving) -> Failure | None:
+        """Ask for A and AAAA until both are known, and say why there are none; the HTTPS question is begun as well."""
         lookup = resolving.lookup
         try:
             names = [dns.name.from_text(each) for each in candidates(lookup.name, self._config)]
         except dns.exception.DNSException as error:
-            resolving.settle(self._clock(), Failure("bad-name", f"{lookup.shown} cannot be asked for: {error}"))
-            return
+            return Failure("bad-name", f"{lookup.shown} cannot be asked for: {error}")
         if self._options.mode == "walk":
-            await self._walked(resolving, names[0])
-            return
+            return await self._walked(resolving, names[0])
         answers: list[Answer] = []
         for name in names:
             if self._options.services and name is names[-1]:
@@ -110,7 +108,7 @@ class Service:
             answers = await self._both(resolving, name)
             if lookup.addresses:
                 break
-        resolving.settle(self._clock(), _failure(lookup, answers))
+        return _failure(lookup, answers)
 
     async def services(self, resolving: _Resolving) -> None:
         """Wait for the HTTPS records that were asked for, and note them."""
@@ -145,16 +143,15 @@ class Service:
 
         async def family(kind: str) -> Answer:
             answer = await self._one(resolving, name, kind)
+            _note(resolving.lookup, answer)
             resolving.arrived(addresses_in(answer.rrsets))
             return answer
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(family(kind)) for kind in ("AAAA", "A")]
-        answers = [task.result() for task in tasks]
-        _note(resolving.lookup, answers)
-        return answers
+        return [task.result() for task in tasks]
 
-    async def _walked(self, resolving: _Resolving, name: dns.name.Name) -> None:
+    async def _walked(self, resolving: _Resolving, name: dns.name.Name) -> Failure | None:
         """A first, which finds the servers on the way; then the other types, asked of the last of them; then the proof."""
         lookup = resolving.lookup
         self._remember(lookup, name)
@@ -163,14 +160,16 @@ class Service:
             if self._options.services and answers[0].outcome != "nxdomain":
                 self._begin_services(resolving, name)
             answers.append(await self._one(resolving, name, "AAAA"))
-        _note(lookup, answers)
+        for answer in answers:
+            _note(lookup, answer)
         good = await self._validated(lookup, answers)
         resolving.arrived([address for answer in good for address in addresses_in(answer.rrsets)])
-        bogus = Failure(
+        if lookup.verdict != "bogus":
+            return _failure(lookup, answers)
+        return Failure(
             "dnssec-bogus", f"The answer for {lookup.shown} was not signed as its zones say: {lookup.verdict_says}",
             "A resolver that validates gives no answer either; --dns system shows what yours makes of it",
         )  # fmt: skip
-        resolving.settle(self._clock(), bogus if lookup.verdict == "bogus" else _failure(lookup, answers))
 
     async def _validated(self, lookup: Lookup, answers: list[Answer]) -> list[Answer]:
         """Follow the DNSSEC chain from the anchor to each answer, note it in the lookup, and leave out what is bogus."""
@@ -221,13 +220,13 @@ class Service:
         ))  # fmt: skip
 
 
-def _note(lookup: Lookup, answers: list[Answer]) -> None:
+def _note(lookup: Lookup, answer: Answer) -> None:
     """Records, aliases and the TTL of what was found."""
-    for answer in answers:
-        unsigned = [rrset for rrset in answer.rrsets if rrset.rdtype != dns.rdatatype.RRSIG]
-        lookup.records += [row for row in record_rows(unsigned, "answer") if row not in lookup.records]
-        lookup.aliases += [alias for alias in aliases_in(answer.rrsets) if alias not in lookup.aliases]
-    lookup.ttl = min((answer.ttl for answer in answers if answer.outcome == "answer" and answer.ttl is not None), default=None)
+    unsigned = [rrset for rrset in answer.rrsets if rrset.rdtype != dns.rdatatype.RRSIG]
+    lookup.records += [row for row in record_rows(unsigned, "answer") if row not in lookup.records]
+    lookup.aliases += [alias for alias in aliases_in(answer.rrsets) if alias not in lookup.aliases]
+    if answer.outcome == "answer" and answer.ttl is not None:
+        lookup.ttl = answer.ttl if lookup.ttl is None else min(lookup.ttl, answer.ttl)
 
 
 def _failure(lookup: Lookup, answers: list[Answer]) -> Failure | None:
@@ -236,6 +235,9 @@ def _failure(lookup: Lookup, answers: list[Answer]) -> Failure | None:
     if failed is not None:
         return failed
     if any(answer.outcome == "nxdomain" for answer in answers):
-        return Failure("name-not-found", f"There is no name {lookup.shown} (NXDOMAIN)", "Is it spelt as its owner spells it?")
+        local = lookup.name.rstrip(".").lower().endswith(".local")
+        hint = "Names under .local belong to multicast DNS (RFC 6762), which is not asked here"
+        spelt = "Is it spelt as its owner spells it?"
+        return Failure("name-not-found", f"There is no name {lookup.shown} (NXDOMAIN)", hint if local else spelt)
     return Failure("no-address", f"{lookup.shown} exists, but has neither an A nor an AAAA record", "Another name of it may")
 
