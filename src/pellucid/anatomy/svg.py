@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from pellucid.anatomy.cells import clean, width
 from pellucid.anatomy.drawing import LOOKS
 from pellucid.anatomy.layout import Line
-from pellucid.anatomy.remarks import remarks
+from pellucid.anatomy.remarks import footnotes, remarks
 from pellucid.anatomy.terminal import compose
 from pellucid.anatomy.verdict import judge
 from pellucid.anatomy.waterfall import draw, rounds
@@ -71,7 +71,8 @@ _BOLD = frozenset({"title", "lead", "verdict-good", "verdict-warning", "verdict-
 def picture(journey: Journey, width: int = 110, command: str | None = None) -> str:
     """The picture of a journey in `width` columns, with the command that was typed above it."""
     turns = rounds(journey)
-    lines = compose([draw(journey, turn) for turn in turns], [judge(journey, turn) for turn in turns], remarks(journey), width)
+    drawings, verdicts = [draw(journey, turn) for turn in turns], [judge(journey, turn) for turn in turns]
+    lines = compose(drawings, verdicts, remarks(journey), width, footnotes(journey))
     return picture_of(lines, max(width, 40), command or f"pellucid trace {journey.typed}")
 
 

@@ -14,7 +14,7 @@ from pellucid.anatomy.cells import fit, wrap
 from pellucid.anatomy.drawing import Drawing
 from pellucid.anatomy.figures import duration_text, size_text
 from pellucid.anatomy.layout import LEAST, Line, lay_out
-from pellucid.anatomy.remarks import Remark, remarks
+from pellucid.anatomy.remarks import Remark, footnotes, remarks
 from pellucid.anatomy.verdict import Verdict, judge
 from pellucid.anatomy.waterfall import draw, rounds
 from pellucid.journey import Journey
@@ -77,20 +77,25 @@ def paint(
     remarks: Sequence[Remark],
     width: int,
     color: Color = "none",
+    footnotes: Sequence[str] = (),
 ) -> str:
     """Everything in `width` columns (40 at least), with a newline at its end."""
-    return "\n".join(encode(line, color) for line in compose(drawings, verdict, remarks, width)) + "\n"
+    return "\n".join(encode(line, color) for line in compose(drawings, verdict, remarks, width, footnotes)) + "\n"
 
 
 def overview(journey: Journey, width: int, color: Color = "none", most: int | None = 20) -> str:
     """What the command prints of a journey."""
     turns = rounds(journey)
     drawings = [draw(journey, turn, most) for turn in turns]
-    return paint(drawings, [judge(journey, turn) for turn in turns], remarks(journey), width, color)
+    return paint(drawings, [judge(journey, turn) for turn in turns], remarks(journey), width, color, footnotes(journey))
 
 
 def compose(
-    drawings: Sequence[Drawing], verdict: Verdict | Sequence[Verdict], remarks: Sequence[Remark], width: int
+    drawings: Sequence[Drawing],
+    verdict: Verdict | Sequence[Verdict],
+    remarks: Sequence[Remark],
+    width: int,
+    footnotes: Sequence[str] = (),
 ) -> list[Line]:
     """The same as lines of styled words."""
     width = max(width, LEAST)
@@ -110,6 +115,8 @@ def compose(
     for remark in remarks:
         first, *rest = wrap(remark.text, width - 2)
         lines += [[("› ", "remark"), (first, "")], *([("  ", ""), (part, "")] for part in rest)]
+    if footnotes:
+        lines += [[], *([(part, "dim")] for text in footnotes for part in wrap(text, width))]
     return lines
 
 

@@ -273,17 +273,15 @@ def _bundles(visits: Iterable[Visit]) -> list[list[Visit]]:
 
 
 def found_late(visits: dict[int, Visit], visit: Visit) -> int:
-    """Nanoseconds by which a resource could have been found earlier: from when the document's first bytes were there to when the
-    stylesheet, script or frame that named it was."""
-    parent = visits.get(visit.initiator.visit) if visit.initiator.visit is not None else None
-    if parent is None or parent.kind not in ("stylesheet", "script", "iframe"):
-        return 0
-    top, seen = parent, {parent.id}
-    while top.initiator.visit is not None and (above := visits.get(top.initiator.visit)) is not None and above.id not in seen:
-        seen.add(above.id)
-        top = above
-    known = parent.discovered if top.id == parent.id or top.first_byte is None else min(parent.discovered, visit.discovered)
-    return max(visit.discovered - known, 0)
+    """Nanoseconds between when the page named the stylesheet, script or frame that led to a resource and when that named it:
+    what it would have been found sooner, had the page named it as well."""
+    above, seen = visit, {visit.id}
+    while (parent := visits.get(above.initiator.visit if above.initiator.visit is not None else -1)) is not None:
+        if parent.id in seen or parent.kind not in ("stylesheet", "script", "iframe"):
+            break
+        seen.add(parent.id)
+        above = parent
+    return max(visit.discovered - above.discovered, 0)
 
 
 def _origin(url: str) -> str:
