@@ -11,6 +11,7 @@ Measured with Chromium 156, where no standard says it: `::before` is styled as s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -57,7 +58,7 @@ class Computed:
     """The style of an element or of one of its pseudo-elements."""
 
     __slots__ = (
-        "container", "custom", "display", "element", "family", "italic", "locked", "parent", "pseudo", "pseudos", "set",
+        "container", "custom", "display", "element", "family", "italic", "locked", "marker", "parent", "pseudo", "pseudos", "set",
         "transform", "weight", "width",
     )  # fmt: skip
 
@@ -75,6 +76,8 @@ class Computed:
         self.italic: str = parent.italic if parent is not None else "normal"
         self.width: str = parent.width if parent is not None else "normal"
         self.transform: str = parent.transform if parent is not None else "none"
+        self.marker: str = parent.marker if parent is not None else "disc"
+        """`list-style-type`."""
         self.locked = False
         """Its contents are skipped: `content-visibility: hidden`."""
         self.container: bool = parent.container if parent is not None else False
@@ -247,6 +250,9 @@ def _settle_font(computed: Computed) -> None:
     weight = computed.value("font-weight")
     if weight is not None:
         computed.weight = _weight(weight.lower(), above.weight if above is not None else 400.0)
+    kind = computed.value("list-style-type")
+    if kind is not None and kind.lower() not in WIDE:
+        computed.marker = _marker(kind)
     for name, attribute in (("font-style", "italic"), ("font-width", "width"), ("text-transform", "transform")):
         said = computed.value(name)
         if said is not None:
@@ -268,8 +274,21 @@ def _own_font(computed: Computed, element: Element) -> None:
         computed.family = "monospace"
     elif name in _CONTROLS:
         computed.family, computed.weight, computed.italic, computed.width = "", 400.0, "normal", "normal"
+    elif name in ("ol", "ul", "menu", "dir"):
+        computed.marker = "decimal" if name == "ol" else "disc"
     elif name == "font" and element.attributes.get("face"):
         computed.family = element.attributes["face"]
+
+
+def _marker(value: str) -> str:
+    """The type in `list-style` or `list-style-type`: a name, a string, or `none`."""
+    text = re.sub(r"url\([^)]*\)|[\w-]+\([^)]*\)", " ", value)
+    words = [word for word in text.split() if word.lower() not in ("inside", "outside")]
+    if not words:
+        return "none" if "(" in value and "url(" not in value.lower() else "disc"
+    if len(words) > 1 and words[0].lower() == "none":
+        return words[1]
+    return "none" if words[0].lower() == "none" and "url(" not in value.lower() else words[0]
 
 
 def _weight(said: str, above: float) -> float:

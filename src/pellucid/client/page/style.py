@@ -16,7 +16,9 @@ from pellucid.client.page.cascade import Cascade, Matched, Setting, Sheet, Style
 from pellucid.client.page.computed import Computed, compute
 from pellucid.client.page.css import Declaration, Source
 from pellucid.client.page.elements import Document, Element, read_document
+from pellucid.client.page.fonts import Fonts, read_faces
 from pellucid.client.page.found import Found
+from pellucid.client.page.texts import collect_text
 from pellucid.client.page.values import IMAGES, addresses, longhands, substitute
 from pellucid.http.url import BadUrl, Url, parse_url
 from pellucid.journey import Initiator, Note, Skipped, Viewport
@@ -37,6 +39,7 @@ class Styles:
         """Limits that were reached."""
         self._sheets: list[tuple[tuple[int, ...], Sheet]] = []
         self._imported: dict[str, Source] = {}
+        self._fonts = Fonts(())
 
     def add(
         self,
@@ -75,8 +78,17 @@ class Styles:
         for style in styles:
             use.take(style)
         skipped = _Reasons(cascade, matched, styles, use).all()
+        self._fonts = Fonts(read_faces(cascade.faces))
+        collect_text(styles, self._fonts)
+        needed = self._fonts.needed()
         self._say_limits(document, cascade)
-        return list(use.found.values()), skipped
+        return [*use.found.values(), *needed], [*skipped, *self._fonts.skipped()]
+
+    def after_failure(self, url: str) -> list[Found]:
+        """What a browser fetches because this font could not be had (an answer that is no success, or no font): the next source
+        of its face, or the next family of the text; nothing where there is none, or where the URL is no font.
+        """
+        return self._fonts.after_failure(url)
 
     def _say_limits(self, document: Document, cascade: Cascade) -> None:
         if cascade.limited:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
+from pellucid.client.page.fonts import families
 from pellucid.client.page.tokens import CssToken, css_tokens, number
 
 __all__ = ["IMAGES", "WIDE", "addresses", "is_valid", "longhands", "substitute"]
@@ -143,6 +144,8 @@ def is_valid(longhand: str, value: str) -> bool:
     if longhand == "display":
         words = lower.split()
         return all(word in _DISPLAYS or word in ("flow",) for word in words) and 0 < len(words) < 4
+    if longhand == "font-family":
+        return families(value) is not None
     if longhand not in IMAGES:
         return "\\9" not in lower
     if lower == "none":
