@@ -35,6 +35,8 @@ __all__ = ["STAGES", "Told", "run"]
 STAGES = ("dns", "connect", "tls", "request", "response", "body", "page")
 FAILED, UNMET, INTERRUPTED = 1, 3, 130
 _TICK = 0.1
+_SLICE = 0.0005
+"""Seconds for which a thread may hold Python: the cascade runs in one, and answers must not be heard late for it."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -84,6 +86,7 @@ def run(urls: Sequence[str], told: Told) -> int:
     jar = _load(told.cookie_jar)
     started = [_begin(url, options) for url in urls]  # every mistake is said before anything is sent
     prepare(urls, options)
+    sys.setswitchinterval(_SLICE)
     from pellucid.anatomy.terminal import Progress  # late, and before any clock runs
 
     journeys: list[Journey] = []

@@ -24,13 +24,14 @@ from pellucid.spans import new_trace_id
 
 __all__ = ["begin", "prepare", "trace"]
 
-_FOR_PAGES = ("decode", "inside", "page.css", "page.links", "page.modules", "page.scan", "page.style")
-_FOR_TLS = ("certificates", "decode", "http2", "tls")
+_ALWAYS = ("decode",)
+_FOR_PAGES = ("inside", "page.css", "page.links", "page.modules", "page.scan", "page.style")
+_FOR_TLS = ("certificates", "http2", "tls")
 
 
 def prepare(urls: Sequence[str], options: TraceOptions) -> None:
     """Import what these journeys will need, before their clocks run: the time that Python takes is none of theirs."""
-    wanted: tuple[str, ...] = () if options.only_document else _FOR_PAGES
+    wanted: tuple[str, ...] = _ALWAYS if options.only_document else _ALWAYS + _FOR_PAGES
     if not all(url.lower().startswith("http://") for url in urls):
         wanted += _FOR_TLS
     for name in wanted:
