@@ -19,6 +19,7 @@ import re
 from typing import NamedTuple
 
 from pellucid.client.page.references import decode_references
+from pellucid.client.page.spaces import Spaces
 
 __all__ = ["EndTag", "RawText", "StartTag", "Token", "Tokenizer"]
 
@@ -57,16 +58,6 @@ Token = StartTag | EndTag | RawText
 RAW = frozenset({"script", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "title", "textarea", "plaintext"})
 """Section 13.2.6.4: elements after whose start tag the tokenizer changes its state. Scripting counts as on: so is `noscript`."""
 _REFERENCES = frozenset({"title", "textarea"})
-
-_BREAKOUT = frozenset(
-    [
-        "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed",
-        "h1", "h2", "h3", "h4", "h5", "h6", "head", "hr", "i", "img", "li", "listing", "menu", "meta", "nobr", "ol", "p",
-        "pre", "ruby", "s", "small", "span", "strong", "strike", "sub", "sup", "table", "tt", "u", "ul", "var",
-    ]
-)  # fmt: skip
-"""Start tags that end SVG and MathML (section 13.2.6.5)."""
-_INTEGRATION = {"svg": frozenset({"foreignobject", "desc", "title"}), "math": frozenset({"mi", "mo", "mn", "ms", "mtext"})}
 
 _NAME = re.compile(rb"[^\t\n\f\r />]*")
 _BETWEEN = re.compile(rb"[\t\n\f\r /]*")
@@ -113,8 +104,9 @@ class Tokenizer:
         self._raw_start = 0
         self._escaped = 0
         """Script data: 0, 1 escaped, 2 double escaped (sections 13.2.5.15 to 13.2.5.31)."""
-        self._foreign: list[tuple[str, str]] = []
-        """Open elements of SVG and MathML: whose, and their names."""
+        self._spaces = Spaces()
+        self._style: tuple[int, int, list[bytes]] | None = None
+        """Offset, line and text of an SVG `<style>` that is open: its text is markup, and a sheet all the same."""
         self._over = False
         self.text_bytes = 0
         """How much text there was so far between tags."""
@@ -195,12 +187,13 @@ class Tokenizer:
         """Section 13.2.5.1, 13.2.5.6, 13.2.5.7 and 13.2.5.42: text up to a `<`, and what that begins."""
         buffer = self._buffer
         place = buffer.find(b"<", self._at)
+        text_end = len(buffer) if place < 0 else place
+        self.text_bytes += text_end - self._at
+        if self._style is not None:
+            self._style[2].append(bytes(buffer[self._at : text_end]))
+        self._at = text_end
         if place < 0:
-            self.text_bytes += len(buffer) - self._at
-            self._at = len(buffer)
             return False
-        self.text_bytes += place - self._at
-        self._at = place
         head = bytes(buffer[place + 1 : place + 9])
         first = head[:1]
         if first.isalpha():
@@ -225,8 +218,11 @@ class Tokenizer:
         place = self._at
         if head.startswith(b"!--"):
             return self._comment(place + 4)
-        if self._foreign and not self._in_html() and head.startswith(b"![CDATA["):
-            return self._until(b"]]>", place + 9)
+        if not self._spaces.in_html and head.startswith(b"![CDATA["):
+            whole = self._until(b"]]>", place + 9)
+            if whole and self._style is not None:
+                self._style[2].append(bytes(self._buffer[place + 9 : self._at - 3]).replace(b"&", b"&amp;"))
+            return whole
         if not self._over and (b"!--".startswith(head) or b"![CDATA[".startswith(head)):
             return False
         return self._until(b">", place + 2)
@@ -320,12 +316,19 @@ class Tokenizer:
         self._count_to(tag.start)
         offset = self._base + tag.start
         if self._buffer[tag.start + 1] == 0x2F:
-            self._close(tag.name)
+            if tag.name == "style" and self._style is not None:
+                start, line, pieces = self._style
+                self._tokens.append(RawText("style", self._text(b"".join(pieces)), start, line))
+                self._style = None
+            self._spaces.close(tag.name)
             self._tokens.append(EndTag(tag.name, offset, self._line))
             return
-        space = self._open(tag, self_closing)
+        space = self._spaces.open(tag.name, tag.attributes, self_closing)
         self._tokens.append(StartTag(tag.name, tag.attributes, offset, self._line, self_closing, space))
-        if space == "html" and tag.name in RAW:
+        if tag.name == "style" and space == "svg" and not self_closing:
+            self._count_to(self._at)
+            self._style = (self._base + self._at, self._line, [])
+        elif space == "html" and tag.name in RAW:
             self._raw = tag.name
             self._raw_start = self._at
             self._escaped = 0
@@ -395,54 +398,6 @@ class Tokenizer:
         if "\0" in text:
             text = text.replace("\0", "\ufffd")
         return decode_references(text, attribute=attribute) if "&" in text else text
-
-    # SVG and MathML.
-
-    def _in_html(self) -> bool:
-        """Whether a tag here is HTML's: outside of SVG and MathML, or in one of their places for HTML."""
-        if not self._foreign:
-            return True
-        space, name = self._foreign[-1]
-        return space == "html" or name in _INTEGRATION[space]
-
-    def _open(self, tag: _Tag, self_closing: bool) -> str:
-        """Whose element a start tag makes."""
-        name = tag.name
-        if not self._in_html():
-            if name in _BREAKOUT or (name == "font" and not {"color", "face", "size"}.isdisjoint(tag.attributes)):
-                while not self._in_html():
-                    self._foreign.pop()
-                return "html"
-            space = self._foreign[-1][0]
-        elif name in ("svg", "math"):
-            space = name
-        elif self._foreign and self._foreign[-1][0] == "math" and name in ("mglyph", "malignmark"):
-            space = "math"
-        else:
-            return "html"
-        if space == "math" and name == "svg" and self._foreign[-1:] == [("math", "annotation-xml")]:
-            space = "svg"
-        if not self_closing:
-            encoding = tag.attributes.get("encoding", "").lower()
-            html = name == "annotation-xml" and encoding in ("text/html", "application/xhtml+xml")
-            self._foreign.append(("html" if html else space, name))
-        return space
-
-    def _close(self, name: str) -> None:
-        if not self._foreign:
-            return
-        if self._in_html():
-            if self._foreign[-1][1] == name:
-                self._foreign.pop()
-            return
-        if name in ("p", "br"):
-            while not self._in_html():
-                self._foreign.pop()
-            return
-        for index in range(len(self._foreign) - 1, -1, -1):
-            if self._foreign[index][1] == name:
-                del self._foreign[index:]
-                return
 
 
 def _lower(name: bytes) -> str:

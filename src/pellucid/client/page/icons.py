@@ -1,8 +1,8 @@
-"""Which icons of a page Chrome asks for (read off Chromium 156, which a desktop's tab shows at 16 pixels, or 32 on dense screens).
+"""Which icons of a page Chrome asks for: its tabs show them at 16 pixels, or 32 on dense screens (read off Chromium 156).
 
-In: the `<link rel=icon>` of a document, in order. Out: those that are asked for. Chrome ranks them by the sizes that they declare,
-those that declare none before all others, later ones before earlier ones, and goes on down as long as the next one promises more
-than what has come fits. What has come is not looked at here: a declared size counts as true.
+In: the `<link rel=icon>` of a document, in order. Out: those that are asked for. Chrome ranks them by the sizes that they
+declare, those that declare none before all others, later ones before earlier ones, and goes on down as long as the next one
+promises more than what has come fits. What has come is not looked at here: a declared size counts as true.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Icon(NamedTuple):
 
 def chosen_icons(icons: Sequence[Icon]) -> list[Icon]:
     """The icons that are asked for, in their order."""
-    ranked = sorted(reversed(icons), key=lambda icon: -_score(icon.sizes))
+    later_first = list(reversed(icons))
+    ranked = sorted(later_first, key=lambda icon: -_score(icon.sizes))
     open_ended = [icon for icon in ranked if not _sides(icon.sizes)]
     return open_ended or ranked[:1]
 

@@ -7,6 +7,8 @@ finds what depends on which elements there are.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from pellucid.client.page.findings import Attributes, Findings
@@ -31,6 +33,7 @@ _OF_HEAD = frozenset(
 )  # fmt: skip
 _WITH_BACKGROUND = frozenset({"body", "table", "thead", "tbody", "tfoot", "tr", "td", "th"})
 _LINES = frozenset({"p", "li", "tr", "br", "dt", "dd", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "section", "pre"})
+_HEIGHT = re.compile(r"(?i)(?:^|[;\s])(?:min-)?height:\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)px")
 _LINE_HEIGHT = 24
 _LINE_BYTES = 150
 _MOST_KEPT = 1000
@@ -148,9 +151,11 @@ class Scanner:
         style = attributes.get("style")
         if style and "(" in style and len(self.styled) < _MOST_KEPT:
             self.styled.append(StyleAttribute(style, tag.name, tag.offset, tag.line))
+        if style and (high := _HEIGHT.search(style)):
+            self._depth += float(high.group(1))
         if tag.name in _WITH_BACKGROUND and "background" in attributes:
             what = f"<{tag.name} background>"
-            self.findings.add(attributes["background"], "image", what, self.findings.order.image())
+            self.findings.add(attributes["background"], "image", what, "Low")
         self._handlers += sum(1 for name in attributes if name.startswith("on"))
 
     def _end(self, tag: EndTag) -> None:
@@ -296,17 +301,10 @@ class Scanner:
             self.findings.found.append(msgspec.structs.replace(each, initiator=initiator))
 
     def _object(self, attributes: Attributes) -> None:
-        self._plugin(attributes.get("data"), "<object data>", attributes)
+        self.findings.add(attributes.get("data"), "other", "<object data>", "VeryHigh", cors=False)
 
     def _embed(self, attributes: Attributes) -> None:
-        self._plugin(attributes.get("src"), "<embed src>", attributes)
-
-    def _plugin(self, url: str | None, what: str, attributes: Attributes) -> None:
-        is_image = attributes.get("type", "").strip(_WHITE).lower().startswith("image/")
-        if is_image:
-            self.findings.add(url, "image", what, self.findings.order.image(), cors=False)
-        else:
-            self.findings.add(url, "other", what, "VeryHigh", cors=False)
+        self.findings.add(attributes.get("src"), "other", "<embed src>", "VeryHigh", cors=False)
 
     def _meta(self, attributes: Attributes) -> None:
         content = attributes.get("content", "")
