@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.chromium import needs_chromium, paged
+from tests.listening import Listener
 
 from pellucid.http.fetching import AGENT, Asking, fetch_site, origin_of, request_headers, tainted, with_credentials
 from pellucid.http.url import parse_url
@@ -114,69 +113,6 @@ def test_the_users_own_fields_take_their_places() -> None:
 
 
 # Against Chromium.
-
-TYPES = {"css": "text/css", "js": "text/javascript", "html": "text/html", "json": "application/manifest+json"}
-
-
-class Listener:
-    """Answers everything with a page's file or with nothing, and keeps the head of each request."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, str] = {}
-        self.heads: dict[str, list[tuple[str, str]]] = {}
-        self._heard = threading.Condition()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._threads: list[threading.Thread] = []
-        self._accepting = threading.Thread(target=self._accept)
-        self._accepting.start()
-
-    def _accept(self) -> None:
-        while True:
-            connection, _ = self._socket.accept()
-            if self.port < 0:
-                connection.close()
-                return
-            self._threads.append(threading.Thread(target=self._answer, args=(connection,)))
-            self._threads[-1].start()
-
-    def _answer(self, connection: socket.socket) -> None:
-        with connection:
-            connection.settimeout(20)
-            data = b""
-            try:
-                while b"\r\n\r\n" not in data:
-                    piece = connection.recv(65536)
-                    if not piece:
-                        return
-                    data += piece
-                first, *lines = data.partition(b"\r\n\r\n")[0].decode().split("\r\n")
-                path = first.split()[1]
-                fields = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
-                with self._heard:
-                    self.heads.setdefault(path, fields)
-                    self._heard.notify_all()
-                body = self.files.get(path, "").encode()
-                kind = TYPES.get(path.rpartition(".")[2], "text/html" if path == "/" else "application/octet-stream")
-                head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n"
-                connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            except OSError:
-                return
-
-    def head(self, path: str) -> list[tuple[str, str]]:
-        """The head of the request for a path, waited for."""
-        with self._heard:
-            assert self._heard.wait_for(lambda: path in self.heads, 20), f"Chromium did not ask for {path}"
-        return self.heads[path]
-
-    def close(self) -> None:
-        port, self.port = self.port, -1
-        socket.create_connection(("127.0.0.1", port)).close()
-        self._accepting.join()
-        self._socket.close()
-        for thread in self._threads:
-            thread.join()
-
 
 def ours(head: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """A head of Chromium's without what is another matter, or stated to differ."""
