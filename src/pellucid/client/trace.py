@@ -159,9 +159,9 @@ def _give_up(journey: Journey, clock: Clock, seconds: float) -> None:
     at = clock()
     failure = Failure("timeout", f"the trace was given up after {seconds:g} s", "--timeout gives it more")
     for visit in journey.visits:
-        if visit.finished is None:
-            visit.finished = at
-            visit.failure = visit.failure or failure
+        if visit.last_byte is None and visit.failure is None:
+            visit.finished = visit.finished or at
+            visit.failure = failure
             visit.body.complete = False
     document = document_visit(journey.visits)
     if document is None or document.received is None:

@@ -216,7 +216,7 @@ class Page:
         elif found.module and good:
             self._module(visit, arrived)
         elif found.kind == "font" and not good and self._styles is not None:
-            for other in self._styles.after_failure(found.url):
+            for other in self._styles.after_failure(found.url.href):
                 self.add(other, arrived)
 
     def _referrer(self, found: Found) -> Url:
