@@ -123,6 +123,8 @@ class Cascade:
         """Style rules in conditions that do not hold, with the reason."""
         self.unmatched: list[StyleRule] = []
         self.limited = False
+        self.contained = False
+        """There are `@container` rules."""
         self._layers: dict[tuple[str, ...], dict[str, int]] = {}
         self._media: dict[str, bool] = {}
         self._sheets = 0
@@ -292,6 +294,7 @@ class Cascade:
         if rule.declarations:
             made = StyleRule(selector, context.source, selectors, self._layer_key(context.layer), (context.sheet, rule.start))
             made.container = context.container
+            self.contained = self.contained or bool(context.container)
             made.early = context.early
             made.add(rule.declarations)
             if made.normal or made.important:
@@ -326,6 +329,8 @@ class Cascade:
 
     def _select(self, rule: StyleRule, selector: Selector, found: dict[Element, dict[str, list[Matched]]]) -> bool:
         candidates = self.candidates(selector)
+        if not candidates or not all(self._exists(compound.key) for compound in selector.compounds[1:]):
+            return False
         self._tests += len(candidates)
         if self._tests > _MOST_TESTS:
             self.limited = True
@@ -341,6 +346,15 @@ class Cascade:
                 else:
                     mine.append(Matched(rule, selector.specificity))
         return hit
+
+    def _exists(self, key: str) -> bool:
+        """Whether there is an element at all that a part of a selector can be for."""
+        if not key:
+            return True
+        document = self.document
+        if key[0] == "#":
+            return key[1:] in document.by_id
+        return key[1:] in document.by_class if key[0] == "." else key in document.by_name
 
     def candidates(self, selector: Selector) -> list[Element]:
         """The elements that are worth a test."""

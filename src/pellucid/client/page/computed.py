@@ -136,7 +136,9 @@ def _inline(element: Element, source: Source) -> StyleRule | None:
 
 def _settle(computed: Computed, matched: Sequence[Matched], inline: StyleRule | None, cascade: Cascade) -> None:
     """Let the cascade decide each property, then read off what counts here."""
-    computed.set = _winners(computed, matched, inline)
+    if cascade.contained:
+        matched = [one for one in matched if _contained(one.rule, computed)]
+    computed.set = _winners(matched, inline) if matched or inline is not None else {}
     if computed.set or computed.parent is None:
         _settle_custom(computed, cascade)
     computed.display = _display(computed)
@@ -152,10 +154,8 @@ def _settle(computed: Computed, matched: Sequence[Matched], inline: StyleRule | 
     _settle_font(computed)
 
 
-def _winners(computed: Computed, matched: Sequence[Matched], inline: StyleRule | None) -> dict[str, Setting]:
+def _winners(matched: Sequence[Matched], inline: StyleRule | None) -> dict[str, Setting]:
     winners: dict[str, Setting] = {}
-    if any(one.rule.container for one in matched):
-        matched = [one for one in matched if _contained(one.rule, computed)]
     if len(matched) > 1:
         matched = sorted(matched, key=lambda one: (one.rule.place(False), one.specificity, one.rule.order))
     for one in matched:

@@ -88,7 +88,10 @@ class Compound:
 
     def fits(self, element: Element) -> bool:
         """Whether it passes them all."""
-        return all(test(element) for test in self.tests)
+        for test in self.tests:  # noqa: SIM110 - a loop takes half the time of all() with a generator
+            if not test(element):
+                return False
+        return True
 
 
 class Selector:
