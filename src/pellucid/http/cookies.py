@@ -141,10 +141,12 @@ class Jar:
         """Make room (section 5.7): expired ones go first, then the oldest that are not Secure, then the oldest."""
         for key in [key for key, cookie in self._cookies.items() if cookie.expires is not None and cookie.expires <= now]:
             del self._cookies[key]
-        near = [key for key, cookie in self._cookies.items() if cookie.domain == domain]
-        for keys, most in ((near, _PER_DOMAIN), (list(self._cookies), _TOTAL)):
+        for here, most in ((domain, _PER_DOMAIN), (None, _TOTAL)):
+            keys = [key for key, cookie in self._cookies.items() if here is None or cookie.domain == here]
+            if len(keys) <= most:
+                continue
             ordered = sorted(keys, key=lambda key: (self._cookies[key].secure, self._cookies[key].serial))
-            for key in ordered[: max(0, len(keys) - most)]:
+            for key in ordered[: len(keys) - most]:
                 del self._cookies[key]
 
     # Sending.
@@ -246,7 +248,7 @@ def _prefix(parsed: SetCookie) -> str | None:
         return f"Names that begin with {parsed.name[: name.index('http-') + 5]} need Secure and HttpOnly"
     if name.startswith("__secure-") and not parsed.secure:
         return "Names that begin with __Secure- need Secure"
-    if name.startswith("__host-") and not (parsed.secure and not parsed.domain_given and parsed.path == "/"):
+    if name.startswith("__host-") and not (parsed.secure and not parsed.domain and parsed.path == "/"):
         return "Names that begin with __Host- need Secure, Path=/ and no Domain"
     return None
 

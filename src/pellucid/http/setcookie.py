@@ -32,7 +32,6 @@ class SetCookie(msgspec.Struct, frozen=True):
     value: str
     domain: str = ""
     """Lower case without a leading dot; empty where the attribute is absent or empty."""
-    domain_given: bool = False
     path: str = ""
     """Empty where the attribute is absent or no absolute path."""
     expires: float | None = None
@@ -96,7 +95,6 @@ def _attribute(attribute: str, said: str, found: dict[str, object], remarks: lis
                 remarks.append(f"Max-Age={said[:20]} is no number and was left out")
         case "domain":
             found["domain"] = said.removeprefix(".").lower()
-            found["domain_given"] = True
         case "path":
             found["path"] = said if said.startswith("/") else ""
         case "secure":
