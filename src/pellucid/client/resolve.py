@@ -276,7 +276,9 @@ class Resolver:
                 return await asking
         except TimeoutError:
             asked = "1 question" if len(lookup.hops) == 1 else f"{len(lookup.hops)} questions"
-            return Failure("name-timeout", f"{lookup.shown} was not resolved within {limit:g} s, after {asked}")
+            mute = self.options.mode == "walk" and all(hop.outcome in ("timeout", "unreachable") for hop in lookup.hops)
+            hint = "Port 53 may be closed from here; --dns system asks the resolver of this network" if mute else None
+            return Failure("name-timeout", f"{lookup.shown} was not resolved within {limit:g} s, after {asked}", hint)
 
     def _files_last(self, resolving: Resolving) -> None:
         """`hosts: dns files` in nsswitch.conf: the hosts file is the last resort."""

@@ -10,7 +10,7 @@ import dns.rdatatype
 import pytest
 
 from hierarchy import Laboratory
-from pellucid.client.dns.answers import Answer, addresses_in
+from pellucid.client.dns.answers import Answer, addresses_in, record_rows
 from pellucid.client.dns.driver import Driver
 from pellucid.client.dns.memory import Fetched, Memory
 from pellucid.client.dns.walk import Limits, Walk
@@ -100,15 +100,24 @@ def rows(text: str, kind: str, owner: str | None = None) -> tuple[str, set[str]]
     return wanted, {value for name, value in found if name == wanted}
 
 
-def test_the_zones_are_those_of_drill(lab: Laboratory) -> None:
-    """`drill -T` follows the same delegations down to the same server."""
-    text = lab.drill("-T", "www.sub.shop.lab.", "A")
-    delegated = re.findall(r"^(\S+)\s+\d+\s+IN\s+NS\s+(\S+)$", text, re.MULTILINE)
+@pytest.mark.parametrize("name", ["www.lab.", "www.sub.shop.lab.", "www.deep.under.lab.", "www.inner.site.cdn."])
+def test_zones_and_keys_are_those_of_drill(lab: Laboratory, name: str) -> None:
+    """`drill -T` goes down the same delegations, sees the same DS at each and the same answer."""
+    printed = re.findall(r"^\[T\] (\S+)\s+\d+\s+IN\s+(DNSKEY|DS|A)\s+(.*?)\s*(?:;.*)?$", lab.drill("-T", name, "A"), re.MULTILINE)
     run = Walked(lab)
-    run.resolve("www.sub.shop.lab.")
-    walked = {(record.name, record.text) for hop in run.hops for record in hop.records if record.type == "NS"}
-    assert {zone for zone, _ in delegated} == {"lab.", "shop.lab.", "sub.shop.lab.", "."} & {zone for zone, _ in delegated}
-    assert set(delegated) <= walked
+    answer = run.resolve(name)
+    # Where one server has both a zone and its child it does not refer: drill asks it for DS and DNSKEY, as the validator does.
+    inner = [note.split()[2] for hop in run.hops for note in hop.notes if note.startswith("It serves ")]
+    cuts = list(dict.fromkeys([hop.zone for hop in run.hops] + inner))
+    assert cuts == list(dict.fromkeys(zone for zone, kind, _ in printed if kind == "DNSKEY"))
+    vouched = [
+        (record.name, record.text) for zone in cuts[1:] for record in record_rows(run.fetch(zone, "DS").answer, "answer")
+        if record.type == "DS"
+    ]  # fmt: skip
+    assert [zone for zone, _ in vouched] == cuts[1:]
+    printed_keys = [(zone, text.replace(" ", "").lower()) for zone, kind, text in printed if kind == "DS"]
+    assert [(zone, text.replace(" ", "").lower()) for zone, text in vouched] == printed_keys
+    assert addresses_in(answer.rrsets) == [text for _, kind, text in printed if kind == "A"]
 
 
 def test_an_alias_leads_through_the_zones_of_its_target(lab: Laboratory) -> None:

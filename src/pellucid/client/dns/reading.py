@@ -79,7 +79,19 @@ def read_message(message: dns.message.Message, zone: dns.name.Name, name: dns.na
         reading.words = f"it failed ({dns.rcode.to_text(code)})"
     else:
         _classify(message, zone, name, kind, reading)
+        inner = _served_too(reading, zone)
+        if inner is not None:
+            notes.append(f"It serves {inner} as well, so it answered at once instead of referring us there")
     return reading
+
+
+def _served_too(reading: Reading, zone: dns.name.Name) -> dns.name.Name | None:
+    """A zone below that the sender answered for: the owner of the SOA, or who signed the answer."""
+    if reading.kind not in ("answer", "cname", "dname", "nodata", "nxdomain"):
+        return None
+    named = [each.name for each in reading.authority if each.rdtype == dns.rdatatype.SOA]
+    named += [getattr(each[0], "signer", zone) for each in reading.answer if each.rdtype == dns.rdatatype.RRSIG]
+    return next((name for name in named if name != zone and name.is_subdomain(zone)), None)
 
 
 def _classify(message: dns.message.Message, zone: dns.name.Name, name: dns.name.Name, kind: str, reading: Reading) -> None:

@@ -185,12 +185,16 @@ class Walk:
                 reached = asked
 
     def _prime(self) -> Asking[Cut]:
-        """Ask one of the hinted servers who serves the root now (RFC 9609); where none answers, the hints themselves serve."""
+        """Ask one of the hinted servers who serves the root now (RFC 9609)."""
         hinted: dict[dns.name.Name, list[str]] = {}
         for server, address in self._hints:
             hinted.setdefault(dns.name.from_text(server), []).append(address)
         hints = Cut(dns.name.root, hinted, 0)
-        reading = yield from self._ask_zone(hints, dns.name.root, "NS", _Asked("priming", 0), True)
+        try:
+            reading = yield from self._ask_zone(hints, dns.name.root, "NS", _Asked("priming", 0), True)
+        except _Stop as stop:
+            hint = "Port 53 may be closed from here; --dns system asks the resolver of this network"
+            raise _Stop(Failure("no-root", f"No walk without the root: {stop.failure.message}", hint)) from None
         sets = [rrset for rrset in take_chain(reading.answer, dns.name.root, "NS") if rrset.rdtype == dns.rdatatype.NS]
         named = [target_of_server(rdata) for rrset in sets for rdata in rrset]
         servers = {name: reading.glue.get(name) or hinted.get(name, []) for name in named}
