@@ -29,6 +29,7 @@ class Answer:
             if line:
                 name, _, value = line.partition(": ")
                 pairs.append((name, value))
+        self.pairs = pairs
         self.headers = dict(pairs)
 
     @property

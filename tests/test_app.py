@@ -15,6 +15,7 @@ import uvicorn
 from pellucid import App, Call, Model, Page, Problem, Request, Response, anyone, field
 from pellucid.errors import FORBIDDEN
 from pellucid.http.messages import Handler
+from pellucid.spans import boot_id, now
 from pellucid.sql import migrate
 from running import asking
 
@@ -195,6 +196,46 @@ def test_production_shows_nothing_to_strangers(tmp_path: Path) -> None:
         assert "server-timing" not in answer.headers
         assert asker.get("/_pellucid/requests").status == 404
         assert "did you mean" not in asker.get("/api/note").body.decode()
+
+
+def test_an_answer_links_to_what_happened_beside_its_other_links(tmp_path: Path) -> None:
+    with asking(App(models=[Note]), tmp_path, mode="dev", anatomy="on") as asker:
+        for text in "ab":
+            asker.post("/api/notes", {"text": text})
+        answer = asker.get("/api/notes?limit=1")
+        id = asker.get("/_pellucid/requests").json[0]["id"]
+        lines = [value for name, value in answer.pairs if name == "link"]
+        assert f'</_pellucid/requests/{id}>; rel="urn:pellucid:rel:anatomy"' in lines
+        assert [line.partition(">; ")[2] for line in lines if "/api/notes?" in line] == ['rel="next"']
+        assert len(lines) == 2
+        one = asker.get(f"/_pellucid/requests/{id}").json
+        assert one["clock"]["boot"] == boot_id()
+        assert 0 < now() - one["clock"]["started_ns"] < 60e9
+        assert not [value for name, value in asker.get("/healthz").pairs if name == "link"]
+
+
+def test_production_shows_what_happened_to_whom_has_the_token(tmp_path: Path) -> None:
+    token = "correct horse battery"
+    with asking(App(models=[Note]), tmp_path, anatomy="on", anatomy_token=token) as asker:
+        for strangers in ({}, {"pellucid-token": "correct horse batterz"}, {"pellucid-token": ""}, {"pellucid-token": "\u00e9"}):
+            answer = asker.ask("GET", "/api/notes", headers=strangers)
+            assert not {"server-timing", "link"} & set(answer.headers)
+            assert "Pellucid" not in answer.headers["vary"]
+            for target in ("/_pellucid/requests", f"/_pellucid/requests/{'0' * 32}"):
+                refused = asker.ask("GET", target, headers=strangers)
+                assert (refused.status, refused.json["code"]) == (403, "PL601")
+                assert "horse" not in refused.body.decode()
+        answer = asker.ask("GET", "/api/notes", headers={"pellucid-token": token})
+        assert ("vary", "Pellucid-Token") in answer.pairs
+        assert "sql;dur=" in answer.headers["server-timing"]
+        target = answer.headers["link"].partition("<")[2].partition(">")[0]
+        one = asker.ask("GET", target, headers={"pellucid-token": token})
+        assert one.status == 200
+        assert "sql" in [span["name"] for span in one.json["spans"]]
+        assert ["pellucid-token", "***"] in one.json["request"]["headers"]
+        assert "horse" not in one.body.decode()
+    with asking(App(models=[Note]), tmp_path, anatomy="off", anatomy_token=token) as asker:
+        assert "link" not in asker.ask("GET", "/api/notes", headers={"pellucid-token": token}).headers
 
 
 def test_it_runs_under_another_asgi_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

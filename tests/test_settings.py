@@ -110,6 +110,15 @@ def test_a_secret_can_be_read_from_a_file_and_is_never_shown(tmp_path: Path) -> 
         load(environ={"PELLUCID_DATABASE_FILE": "gone"}, cwd=tmp_path)
 
 
+def test_a_token_is_read_from_a_file_is_never_shown_and_is_not_short(tmp_path: Path) -> None:
+    secret = write(tmp_path, "secret", "correct horse battery\n")
+    loaded = load(environ={"PELLUCID_ANATOMY_TOKEN_FILE": str(secret)}, cwd=tmp_path)
+    assert loaded.settings.anatomy_token == "correct horse battery"
+    assert shown(SETTINGS["anatomy_token"], loaded.settings.anatomy_token) == "***"
+    with pytest.raises(SettingsError, match=r"anatomy_token must be a text of at least 16 characters, not \*\*\*$"):
+        load(environ={"PELLUCID_ANATOMY_TOKEN": "hunter2"}, cwd=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [

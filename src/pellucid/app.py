@@ -14,12 +14,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pellucid.anatomy.recorder import Recorder, server_timing
+from pellucid.anatomy.recorder import Recorder, is_quiet, server_timing
 from pellucid.api.call import Call
 from pellucid.api.data import Data, Trusted, encode_value
 from pellucid.api.hooks import Action, Hook, Hooks
 from pellucid.api.idempotency import Idempotency
-from pellucid.api.inside import Anatomy, inside_routes
+from pellucid.api.inside import Allows, Anatomy, anatomy_link, inside_routes, token_check
 from pellucid.api.rest_routes import rest_routes
 from pellucid.db.database import Database
 from pellucid.db.sqlite import SQLite
@@ -219,19 +219,20 @@ class Backend:
         app, settings = self.app, self.settings
         resources = Resources(app.catalog, database, settings.max_rows)
         make_call = call_maker(trusted, database, app.hooks)
+        anatomy = self._anatomy()
         routes = [
             *rest_routes(
                 resources, database, who=nobody_yet, hooks=app.hooks, trusted=trusted, make_call=make_call, once=self._once
             ),
             *self._user_routes(make_call),
-            *inside_routes(database.ready, self._describe, self._anatomy()),
+            *inside_routes(database.ready, self._describe, anatomy),
         ]
         files = None if app.static is None else StaticFiles(app.static, dev=settings.mode == "dev")
         router = Router(routes, fallback=files, hints=settings.mode == "dev")
         self.routes = router.routes()
         steps: list[Step] = []
-        if self.recorder is not None and settings.mode == "dev":
-            steps.append(show_timing)
+        if anatomy is not None:
+            steps.append(show_timing if anatomy.allows is None else show_timing_to(anatomy.allows))
         if settings.cors_origins:
             steps.append(CorsStep(Cors(settings.cors_origins)))
         steps.extend(app.steps)
@@ -269,10 +270,14 @@ class Backend:
         )
 
     def _anatomy(self) -> Anatomy | None:
-        """Who may look: under `dev` anybody who can reach the server, which listens on this machine only."""
-        if self.recorder is None or self.settings.mode != "dev":
+        """Who may look: under `dev` anybody who can reach the server, which listens on this machine only; in production
+        those who have the token, if there is one.
+        """
+        token = self.settings.anatomy_token
+        if self.recorder is None or (self.settings.mode != "dev" and token is None):
             return None
-        return Anatomy(self.recorder.recent, self.recorder.find)
+        allows = None if self.settings.mode == "dev" or token is None else token_check(token)
+        return Anatomy(self.recorder.recent, self.recorder.find, allows)
 
     async def _explain(self, text: str) -> list[str]:
         return [] if self.database is None else await self.database.explain(text)
@@ -308,11 +313,30 @@ def nobody_yet(_: Request) -> Actor:
 
 
 def show_timing(request: Request, next: Handler) -> Response | Awaitable[Response]:
-    """Add `Server-Timing` to every answer, for the browser's network panel."""
+    """Add `Server-Timing` to every answer, for the browser's network panel, and a link to all that happened."""
     answer = next(request)
     if isinstance(answer, Response):
         return _timed(request, answer)
     return _timed_later(request, answer)
+
+
+def show_timing_to(allows: Allows) -> Step:
+    """The same for those who may see; a cache in between must not show it to others."""
+
+    async def later(request: Request, waiting: Awaitable[Response]) -> Response:
+        return shown(request, await waiting)
+
+    def shown(request: Request, response: Response) -> Response:
+        response.headers.append(("vary", "Pellucid-Token"))
+        return _timed(request, response)
+
+    def show_timing_to_some(request: Request, next: Handler) -> Response | Awaitable[Response]:
+        answer = next(request)
+        if not allows(request):
+            return answer
+        return shown(request, answer) if isinstance(answer, Response) else later(request, answer)
+
+    return show_timing_to_some
 
 
 async def _timed_later(request: Request, waiting: Awaitable[Response]) -> Response:
@@ -322,6 +346,8 @@ async def _timed_later(request: Request, waiting: Awaitable[Response]) -> Respon
 def _timed(request: Request, response: Response) -> Response:
     if request.trace is not None:
         response.headers.append(("server-timing", server_timing(request.trace, request.id[16:])))
+        if not is_quiet(request.path):
+            response.headers.append(anatomy_link(request.id))
     return response
 
 

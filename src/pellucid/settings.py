@@ -11,7 +11,7 @@ folder of the file otherwise, and the folder of the app for defaults.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin
 
@@ -20,6 +20,7 @@ from msgspec import Meta
 
 from pellucid.dotenv import parse_dotenv
 from pellucid.errors import near, shorten
+from pellucid.settings_text import plain_value
 
 __all__ = ["GROUPS", "IN_DEV", "PREFIX", "SETTINGS", "Loaded", "Setting", "Settings", "SettingsError", "Source", "Wrong",
            "load", "shown", "split_app"]  # fmt: skip
@@ -32,6 +33,7 @@ Whole = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 Some = Annotated[float, Meta(ge=0)]
 AtLeast64 = Annotated[int, Meta(ge=64)]
+Token = Annotated[str, Meta(min_length=16)] | None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     anatomy: Annotated[Literal["off", "on"], "`on` records requests, span by span: in `dev` all of them"] = "off"
     anatomy_rate: Annotated[Whole, "requests a second that `run` records whole; of the rest the slow and the failed"] = 100
     anatomy_keep: Annotated[Count, "requests kept in memory per worker, besides the slowest and the failed"] = 200
+    anatomy_token: Annotated[Token, "who sends it as `Pellucid-Token` sees what `run` records; 16 characters or more"] = None
     access_log: Annotated[bool, "log every request; otherwise only slow and failed ones"] = False
     log_format: Annotated[Literal["pretty", "json"], "`pretty` for people, `json` for machines (one object a line)"] = "json"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], "the least severe message that is logged"] = "info"
@@ -92,13 +95,15 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "API": ("max_rows", "idempotency_hours", "compress_min_bytes", "threads"),
     "Limits": ("connections", "request_line_bytes", "header_count", "header_bytes", "max_body_bytes",
                "header_timeout", "body_timeout", "keepalive_timeout", "grace"),
-    "Seeing": ("anatomy", "anatomy_rate", "anatomy_keep", "access_log", "log_format", "log_level", "slow_request_ms"),
+    "Seeing": ("anatomy", "anatomy_rate", "anatomy_keep", "anatomy_token", "access_log", "log_format", "log_level",
+               "slow_request_ms"),
 }  # fmt: skip
 """The order of the documentation."""
 
 _PASSED_ON = frozenset({"PELLUCID_FDS", "PELLUCID_SUPERVISOR_FD"})  # from the supervisor to its workers, see server/
 _PATHS = frozenset({"app", "unix_socket", "tls_certificate", "tls_key", "database"})
-_SECRETS = frozenset({"database"})  # a URL may hold a password; PELLUCID_DATABASE_FILE names a file to read it from
+_SECRETS = frozenset({"database", "anatomy_token"})  # PELLUCID_DATABASE_FILE names a file to read it from
+_URLS = frozenset({"database"})  # of a URL the password is secret, and all else may be seen
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -112,6 +117,7 @@ class Setting(msgspec.Struct, frozen=True):
     at_least: float | None = None
     more_than: float | None = None
     at_most: float | None = None
+    shortest: int | None = None
 
     @property
     def variable(self) -> str:
@@ -136,10 +142,12 @@ def _table() -> dict[str, Setting]:
     for name in (name for names in GROUPS.values() for name in names):
         field = fields[name]
         kind, *notes = get_args(field.type)
-        bounds = next((note for note in notes if isinstance(note, Meta)), Meta())
+        inner = (note for part in get_args(kind) if get_origin(part) is Annotated for note in get_args(part))
+        bounds = next((note for note in (*notes, *inner) if isinstance(note, Meta)), Meta())
         description = next(note for note in notes if isinstance(note, str))
         choices = tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ()
-        table[name] = Setting(name, field.type, field.default, description, choices, bounds.ge, bounds.gt, bounds.le)
+        least = (bounds.ge, bounds.gt, bounds.le, bounds.min_length)
+        table[name] = Setting(name, field.type, field.default, description, choices, *least)
     return table
 
 
@@ -254,6 +262,8 @@ def shown(setting: Setting, value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(str(part) for part in value)
     text = str(value)
+    if setting.secret and setting.name not in _URLS:
+        return "***"
     return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", text) if setting.secret else text
 
 
@@ -373,15 +383,11 @@ def _unknown(name: str, where: str, known: Mapping[str, Setting] | Iterator[str]
 
 # -- what values mean --------------------------------------------------------------------------------------------------
 
-_BOOLS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-
-
 def _convert(setting: Setting, found: _Found) -> object:
     """The raw value as the setting's type. Raises ValueError with what would be right."""
     value = found.value
     if isinstance(value, str):
-        value = _from_text(setting, value.strip())
+        value = plain_value(setting.name, setting.default, value.strip())
     elif isinstance(value, list):
         value = tuple(value)
     try:
@@ -399,31 +405,14 @@ def _absolute(setting: Setting, value: str, folder: Path) -> str:
     return f"{path}:{variable}" if variable else path
 
 
-def _from_text(setting: Setting, text: str) -> object:
-    """A text from a flag, a variable or a `.env` file as the plain value that it stands for."""
-    default = setting.default
-    if text == "" and default is None:
-        return None
-    if isinstance(default, bool):
-        return _BOOLS.get(text.lower(), text)
-    if isinstance(default, tuple):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    parse: Callable[[str], object] = float if isinstance(default, float) else int if isinstance(default, int) else str
-    if setting.name.endswith("_bytes") and (match := re.fullmatch(r"(\d+)\s*([kmg]?)(?:i?b)?", text, re.IGNORECASE)):
-        return int(match[1]) * _UNITS[match[2].lower()]
-    try:
-        return parse(text)
-    except ValueError:
-        return text
-
-
 def _wanted(setting: Setting) -> str:
     """What a setting takes, in words: "a whole number from 0 to 65535"."""
     default = setting.default
     if setting.choices:
         return " or ".join(setting.choices)
     if not isinstance(default, (int, float)) or isinstance(default, bool):
-        return "on or off" if isinstance(default, bool) else "a list of texts" if isinstance(default, tuple) else "a text"
+        text = "a text" if setting.shortest is None else f"a text of at least {setting.shortest} characters"
+        return "on or off" if isinstance(default, bool) else "a list of texts" if isinstance(default, tuple) else text
     whole = "a whole number" if isinstance(default, int) else "a number"
     kind = "a size in bytes such as 8192 or 10M" if setting.name.endswith("_bytes") else whole
     if setting.at_most is not None:

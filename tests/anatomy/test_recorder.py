@@ -12,7 +12,7 @@ import msgspec
 from pellucid.anatomy.recorder import Recorder, server_timing
 from pellucid.http.headers import Headers
 from pellucid.http.messages import Request, Response
-from pellucid.spans import Trace, new_trace_id, now
+from pellucid.spans import Trace, boot_id, new_trace_id, now
 
 MS = 1_000_000
 PLAIN = Headers([(b"host", b"localhost")])
@@ -126,6 +126,7 @@ def test_a_request_is_told_whole() -> None:
     assert told == {
         "id": id, "trace_id": "a" * 32, "parent": "b" * 16, "method": "POST", "target": "/api/cities", "status": 201,
         "duration_ms": 4.0, "body_bytes": 10,
+        "clock": {"boot": boot_id(), "started_ns": began},
         "spans": [
             {"name": "parse", "start_ms": 0.0, "duration_ms": 1.0, "depth": 0},
             {"name": "sql", "start_ms": 1.0, "duration_ms": 2.0, "depth": 0, "detail": {"sql": "SELECT 1", "rows": 20}},

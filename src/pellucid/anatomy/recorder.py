@@ -18,7 +18,7 @@ from typing import Literal
 
 from pellucid.anatomy.redact import REDACTED, Pairs, redact_fields, redact_headers, redact_target
 from pellucid.http.messages import Request, Response
-from pellucid.spans import Span, Trace, now
+from pellucid.spans import Span, Trace, boot_id, now
 
 __all__ = ["Explain", "Recorder", "Which", "is_quiet", "server_timing", "spans_until"]
 
@@ -151,6 +151,7 @@ class Recorder:
         sent = next((int(value) for name, value in asked if name == "content-length" and value.isdecimal()), 0)
         return {
             **_summary(record, _wall_clock()),
+            "clock": {"boot": boot_id(), "started_ns": trace.started},
             "spans": [await self._span(span) for span in spans_until(trace, record[-1])],
             "request": {"headers": asked, "body_bytes": sent},
             "response": {"headers": [*redact_fields(said), *headers], "body_bytes": size},

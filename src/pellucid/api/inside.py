@@ -1,21 +1,23 @@
 """The addresses that every backend has: health, its own description, and in dev what happened to recent requests.
 
-In: functions that tell. Out: routes. It draws nothing and keeps nothing.
+In: functions that tell. Out: routes. It draws nothing and keeps nothing. In production what happened is told to those alone who
+send the token that the settings name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from hmac import compare_digest
 from typing import Final, Literal, cast
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from pellucid.errors import BAD_QUERY, NOT_FOUND, Problem, near, shorten
+from pellucid.errors import BAD_QUERY, FORBIDDEN, NOT_FOUND, Problem, near, shorten
 from pellucid.http.messages import Request, Response
 from pellucid.web.router import Route
 
-__all__ = ["Anatomy", "inside_routes"]
+__all__ = ["Allows", "Anatomy", "anatomy_link", "inside_routes", "token_check"]
 
 JSON: Final = b"content-type: application/json\r\ncache-control: no-store\r\n"
 OPENAPI: Final = b"content-type: application/vnd.oai.openapi+json;version=3.1\r\ncache-control: no-cache\r\n"
@@ -23,16 +25,35 @@ OPENAPI: Final = b"content-type: application/vnd.oai.openapi+json;version=3.1\r\
 Order = Literal["latest", "slowest", "failed"]
 Recent = Callable[[Order, int], list[dict[str, object]]]
 Find = Callable[[str], Awaitable[Mapping[str, object] | None]]
+Allows = Callable[[Request], bool]
+"""Whether who asks may see."""
 
 
 _ORDERS: Final[tuple[Order, ...]] = ("latest", "slowest", "failed")
 
 
 class Anatomy(msgspec.Struct, frozen=True):
-    """Where recorded requests can be asked for: `recent(order, limit)` and `find(id)`."""
+    """Where recorded requests can be asked for: `recent(order, limit)` and `find(id)`, and who may; None is everybody."""
 
     recent: Recent
     find: Find
+    allows: Allows | None = None
+
+
+def token_check(token: str) -> Allows:
+    """Whether a request carries this token as `Pellucid-Token`; the time that takes does not tell how much of it was right."""
+    wanted = token.encode()
+
+    def allows(request: Request) -> bool:
+        sent = request.headers.get("pellucid-token")
+        return sent is not None and compare_digest(sent.encode("latin-1"), wanted)
+
+    return allows
+
+
+def anatomy_link(id: str) -> tuple[str, str]:
+    """The field that leads from an answer to what happened (RFC 8288); the relation is an extension one, named by a URN."""
+    return "link", f'</_pellucid/requests/{id}>; rel="urn:pellucid:rel:anatomy"'
 
 
 def _json(value: object) -> Response:
@@ -70,7 +91,13 @@ def inside_routes(ready: Callable[[], Awaitable[None]], describe: Callable[[], b
 
 
 def _anatomy_routes(anatomy: Anatomy) -> list[Route]:
+    def check(request: Request) -> None:
+        if anatomy.allows is not None and not anatomy.allows(request):
+            hint = "send the setting anatomy_token as Pellucid-Token"
+            raise Problem(FORBIDDEN, "what happened is told to those alone who have the token", hint=hint)
+
     def recent(request: Request, _: tuple[str, ...]) -> Response:
+        check(request)
         asked = dict(parse_qsl(request.query))
         order = asked.get("order", "latest")
         if order not in _ORDERS:
@@ -79,7 +106,8 @@ def _anatomy_routes(anatomy: Anatomy) -> list[Route]:
         limit = asked.get("limit", "100")
         return _json(anatomy.recent(order, int(limit) if limit.isascii() and limit.isdecimal() and len(limit) < 6 else 100))
 
-    async def one(_: Request, values: tuple[str, ...]) -> Response:
+    async def one(request: Request, values: tuple[str, ...]) -> Response:
+        check(request)
         found = await anatomy.find(values[0])
         if found is None:
             raise Problem(
