@@ -66,8 +66,8 @@ _GRADIENT = re.compile(r"(?:-webkit-)?(?:repeating-)?(?:linear|radial|conic)-gra
 _DENSITY = {"x": 1.0, "dppx": 1.0, "dpi": 1 / 96, "dpcm": 2.54 / 96}
 _TYPES = frozenset(
     {
-        "image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp", "image/avif", "image/svg+xml", "image/bmp",
-        "image/apng", "image/x-icon", "image/vnd.microsoft.icon",
+        "image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp", "image/avif", "image/jxl", "image/svg+xml",
+        "image/bmp", "image/apng", "image/x-icon", "image/vnd.microsoft.icon",
     }
 )  # fmt: skip
 _CURSORS = frozenset(
