@@ -52,6 +52,8 @@ class Page:
         self._unread = b""
         self._serial = 0
         self._session: str | None = None
+        self.speaker: str | None = None
+        """The session of the event that is heard: who watches several tabs tells them apart by it."""
         self._read = False
         self.wrong: list[str] = []
         """Console errors and warnings, exceptions, requests that failed or were answered with an error."""
@@ -91,6 +93,7 @@ class Page:
         data, _, self._unread = self._unread.partition(b"\0")
         message: dict[str, Any] = json.loads(data)
         if "method" in message:
+            self.speaker = message.get("sessionId")
             self._hear(message["method"], message["params"])
         return message
 

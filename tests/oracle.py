@@ -26,7 +26,7 @@ from small_files import small_file
 __all__ = ["Browser", "Requested", "Score", "Site", "browser", "score", "served"]
 
 _WARM = "/.warm"
-_QUIET = 0.5
+_QUIET = 1.0
 """Seconds without a request after which a page that is loaded asks for nothing more."""
 FLAGS = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--window-size=1280,720")
 
@@ -58,22 +58,17 @@ class Site:
         self.headers = headers or {}
         self.asked: list[tuple[str, str]] = []
         """Path with query, and `Sec-Fetch-Dest`."""
-        self.changed = threading.Condition()
+        self.heard = 0.0
+        """When it was asked last."""
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
         self.server.daemon_threads = True
         self.origin = f"http://127.0.0.1:{self.server.server_port}"
 
     def log(self, path: str, destination: str) -> None:
         """A request has come."""
-        with self.changed:
-            if path != _WARM:
-                self.asked.append((path, destination))
-            self.changed.notify_all()
-
-    def wait_quiet(self) -> bool:
-        """Let a while go by; whether nothing was asked in it."""
-        with self.changed:
-            return not self.changed.wait(_QUIET)
+        self.heard = time.monotonic()
+        if path != _WARM:
+            self.asked.append((path, destination))
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -132,83 +127,101 @@ class Browser:
 
     def __init__(self, page: Page) -> None:
         self._page = page
+        self._tabs: dict[str, _Tab] = {}
+        page._hear = self._hear  # type: ignore[method-assign]
 
-    def visit(self, site: Site, path: str) -> list[Requested]:
-        """Every request of a page until it asks for nothing more, the page itself left out."""
+    def visit(self, *visits: tuple[Site, str], scripts: bool = True) -> list[list[Requested]]:
+        """Every request of each page until it asks for nothing more, the page itself left out; all at the same time.
+
+        Without `scripts` none runs, nor is asked for: what is not asked for then is what they asked for.
+        """
+        tabs = [_Tab(self._page, site, path, scripts=scripts) for site, path in visits]
+        self._tabs = {tab.session: tab for tab in tabs}
+        for tab in tabs:
+            tab.call("Page.navigate", url=tab.site.origin + _WARM)
+        until = time.monotonic() + DEADLINE
+        while not all(tab.quiet() for tab in tabs):
+            assert time.monotonic() < until, f"never at rest: {[tab.address for tab in tabs if not tab.quiet()]}"
+            self._listen()
+            for tab in tabs:
+                tab.go_on()
+        for tab in tabs:
+            tab.close()
+        return [tab.told() for tab in tabs]
+
+    def _hear(self, event: str, told: dict[str, Any]) -> None:
+        tab = self._tabs.get(self._page.speaker or "")
+        if tab is not None:
+            tab.hear(event, told)
+
+    def _listen(self) -> None:
+        """Hear the next event, or let a moment go by."""
         page = self._page
-        watched = _Watched(page)
-        try:
-            watched.open(site.origin + _WARM)
-            watched.requests.clear()
-            watched.open(site.origin + path)
-            until = time.monotonic() + DEADLINE
-            while time.monotonic() < until and not (site.wait_quiet() and not watched.drain()):
-                pass
-        finally:
-            watched.close()
-        found = [each for each in watched.requests if each.url != site.origin + path]
-        known = {each.url for each in found} | {site.origin + path}
-        for asked, destination in site.asked:
-            url = site.origin + asked
+        if b"\0" in page._unread or select.select([page._reading], [], [], 0.05)[0]:
+            page._next(time.monotonic() + DEADLINE, "what is there")
+
+
+class _Tab:
+    """A window with one page: first the one without anything, then the one that is asked for."""
+
+    def __init__(self, page: Page, site: Site, path: str, *, scripts: bool) -> None:
+        self._page = page
+        self.site = site
+        self.address = site.origin + path
+        self._requests: list[Requested] = []
+        self._loads = 0
+        self._gone = False
+        self._heard = time.monotonic()
+        page._session = None
+        self._target = page.call("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
+        self.session: str = page.call("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
+        for domain in ("Page", "Network"):
+            self.call(f"{domain}.enable")
+        if not scripts:
+            self.call("Emulation.setScriptExecutionDisabled", value=True)
+        self.call("Emulation.setDeviceMetricsOverride", width=1280, height=720, deviceScaleFactor=1, mobile=False)
+
+    def call(self, method: str, **parameters: object) -> None:
+        """A command to this tab."""
+        self._page._session = self.session
+        self._page.call(method, **parameters)
+        self._page._session = None
+
+    def hear(self, event: str, told: dict[str, Any]) -> None:
+        """An event of this tab."""
+        if event == "Page.loadEventFired":
+            self._loads += 1
+        elif event == "Network.requestWillBeSent" and self._gone and told["request"]["url"].startswith("http"):
+            self._heard = time.monotonic()
+            request, initiator = told["request"], told["initiator"]
+            by = "parser" if initiator["type"] == "script" and "stack" not in initiator else initiator["type"]
+            url, kind = request["url"].partition("#")[0], told.get("type", "")
+            self._requests.append(Requested(url, kind, request["initialPriority"], by, initiator.get("url", "")))
+
+    def go_on(self) -> None:
+        """Go to the page once the first one is there."""
+        if self._loads == 1 and not self._gone:
+            self._gone = True
+            self.call("Page.navigate", url=self.address)
+
+    def quiet(self) -> bool:
+        """Whether the page has loaded, and nothing was asked for a while."""
+        return self._loads > 1 and time.monotonic() - max(self._heard, self.site.heard) > _QUIET
+
+    def told(self) -> list[Requested]:
+        """What was asked for, with what only the site saw."""
+        found = [each for each in self._requests if each.url != self.address]
+        known = {each.url for each in found} | {self.address}
+        for asked, destination in self.site.asked:
+            url = self.site.origin + asked
             if url not in known:
                 found.append(Requested(url, destination, "", "log", ""))
                 known.add(url)
         return found
 
-
-class _Watched:
-    """One page in a tab of its own."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self.requests: list[Requested] = []
-        self._loaded = False
-        self._hear_before = page._hear
-        page._hear = self._hear  # type: ignore[method-assign]
-        self._session = page._session
-        page._session = None
-        self._target = page.call("Target.createTarget", url="about:blank")["targetId"]
-        page._session = page.call("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
-        for domain in ("Page", "Network"):
-            page.call(f"{domain}.enable")
-        page.call("Emulation.setDeviceMetricsOverride", width=1280, height=720, deviceScaleFactor=1, mobile=False)
-
-    def _hear(self, event: str, told: dict[str, Any]) -> None:
-        if event == "Page.loadEventFired":
-            self._loaded = True
-        elif event == "Network.requestWillBeSent":
-            request, initiator = told["request"], told["initiator"]
-            if request["url"].startswith("http"):
-                self.requests.append(
-                    Requested(
-                        request["url"].partition("#")[0], told.get("type", ""), request["initialPriority"],
-                        "parser" if initiator["type"] == "script" and "stack" not in initiator else initiator["type"],
-                        initiator.get("url", ""),
-                    )
-                )  # fmt: skip
-
-    def open(self, address: str) -> None:
-        """Go there, and wait for the load event."""
-        self._loaded = False
-        self._page.call("Page.navigate", url=address)
-        until = time.monotonic() + DEADLINE
-        while not self._loaded:
-            self._page._next(until, f"the load event of {address}")
-
-    def drain(self) -> int:
-        """Hear what has been told already; gives how many requests there are new."""
-        page, before = self._page, len(self.requests)
-        while b"\0" in page._unread or select.select([page._reading], [], [], 0)[0]:
-            page._next(time.monotonic() + DEADLINE, "what is there")
-        return len(self.requests) - before
-
     def close(self) -> None:
-        """Close the tab."""
-        page = self._page
-        page._session = None
-        page.call("Target.closeTarget", targetId=self._target)
-        page._session = self._session
-        page._hear = self._hear_before  # type: ignore[method-assign]
+        """Close the window."""
+        self._page.call("Target.closeTarget", targetId=self._target)
 
 
 @contextmanager
@@ -236,10 +249,19 @@ class Score(NamedTuple):
         return len(self.common) / either if either else 1.0
 
 
-def score(requested: Sequence[Requested], ours: set[str]) -> Score:
-    """Hold what we ask for against what the browser asked for, without what its scripts asked for."""
-    by_parser = {each.url for each in requested if each.by != "script"}
-    scripted = {each.url for each in requested if each.by == "script"} - by_parser
+def score(requested: Sequence[Requested], ours: set[str], without: Sequence[Requested] | None = None) -> Score:
+    """Hold what we ask for against what the browser asked for, without what its scripts asked for.
+
+    Those are requests with the stack of a script; and, given what it asked for `without` scripts, all others but scripts
+    themselves that are not among those: an image whose address a script has set is loaded later, without a stack.
+    """
+    unscripted = None if without is None else {each.url for each in without}
+    by_parser = {
+        each.url
+        for each in requested
+        if each.by != "script" and (unscripted is None or each.kind == "Script" or each.url in unscripted)
+    }
+    scripted = {each.url for each in requested} - by_parser
     theirs = frozenset(by_parser)
     mine = frozenset(ours) - scripted
     return Score(theirs & mine, theirs - mine, mine - theirs, frozenset(scripted))
