@@ -1,4 +1,4 @@
-"""Name servers that do what they should not: slow, silent, poisoning, without EDNS, always truncating, blind to empty names.
+"""Name servers that do what they should not: slow, silent, poisoning, truncating, without EDNS, blind to empty names, lossy.
 
 In: the zones of `zones.py` that they serve, an address each, one port. Out: answers over UDP and TCP from one thread, until
 `close()`. What each does wrong stands in its function.
@@ -123,11 +123,13 @@ class BadServers:
 
     def __init__(self, zones: dict[str, str], port: int) -> None:
         """`zones`: the text of the zone file by the server's name; each begins with its `$ORIGIN`."""
+        self._port = port
+        self._lost: set[str] = set()
         self._zones = {server: dns.zone.from_text(text, relativize=False, check_origin=False) for server, text in zones.items()}
         self._selector = selectors.DefaultSelector()
         self._later: list[tuple[float, int, bytes, socket.socket, tuple[str, int]]] = []
         self._sockets: list[socket.socket] = []
-        for server in zones:
+        for server in (*zones, "lossy"):
             for address in SERVERS[server]:
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
                     self._listen(server, address, port, kind)
@@ -176,10 +178,23 @@ class BadServers:
                 self._converse(server, connection)
             return
         wire, peer = listener.recvfrom(65535)
-        answer = self._answer(server, wire, False)
+        answer = self._forward(wire) if server == "lossy" else self._answer(server, wire, False)
         if answer is not None:
             when = time.monotonic() + (DELAY if server == "slow" else 0)
             heapq.heappush(self._later, (when, len(self._later), answer, listener, peer))
+
+    def _forward(self, wire: bytes) -> bytes | None:
+        """A good server behind a bad line: of each question every other packet is lost on the way."""
+        question = dns.message.from_wire(wire).question[0].to_text()
+        if question not in self._lost:
+            self._lost.add(question)
+            return None
+        self._lost.remove(question)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+            line.settimeout(2)
+            line.connect((SERVERS["leaves"][0], self._port))
+            line.send(wire)
+            return line.recv(65535)
 
     def _converse(self, server: str, connection: socket.socket) -> None:
         """One question and its answer: those who ask more open another connection."""

@@ -27,6 +27,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
     "noedns": ("127.0.53.43",),
     "truncating": ("127.0.53.44",),
     "noempty": ("127.0.53.45",),
+    "lossy": ("127.0.53.46",),
     # Nothing listens there:
     "nobody": ("127.0.53.99",),
 }
@@ -156,7 +157,7 @@ ns A 127.0.53.30
     Zone("nokey.lab.", "leaves", "www A 192.0.2.70", spoiled="nokey"),
     Zone("halfsigned.lab.", "leaves", "www A 192.0.2.71\nother A 192.0.2.72", spoiled="unsigned-record"),
     Zone("below.expired.lab.", "leaves", "www A 192.0.2.73"),
-    # Servers that do not do what they should; one of two is well in the first three.
+    # Servers that do not do what they should; one is well in the first three, and the fourth loses every other question.
     Zone(
         "lame.lab.",
         "leaves",
@@ -175,6 +176,7 @@ ns A 127.0.53.30
         "www A 192.0.2.82",
         delegation=(("ns1.halfsilent.lab.", "127.0.53.41"), ("ns2.halfsilent.lab.", "127.0.53.30")),
     ),
+    Zone("lossy.lab.", "leaves", "www A 192.0.2.91", delegation=(("ns1.lossy.lab.", "127.0.53.46"),)),
     Zone("alllame.lab.", "nobody", algorithms=(), ds="none", delegation=(("ns1.alllame.lab.", "127.0.53.31"),)),
     Zone("dead.lab.", "nobody", algorithms=(), ds="none"),
     Zone("silent.lab.", "silent", algorithms=(), ds="none"),
@@ -316,6 +318,7 @@ CASES = (
     Case("www.lame.lab.", "A", "answer", "secure", "192.0.2.80"),
     Case("www.halfdead.lab.", "A", "answer", "secure", "192.0.2.81"),
     Case("www.halfsilent.lab.", "A", "answer", "secure", "192.0.2.82"),
+    Case("www.lossy.lab.", "A", "answer", "secure", "192.0.2.91"),
     Case("www.alllame.lab.", "A", "failure", "indeterminate"),
     Case("www.dead.lab.", "A", "failure", "indeterminate"),
     Case("www.silent.lab.", "A", "failure", "indeterminate"),

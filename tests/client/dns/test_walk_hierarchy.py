@@ -198,7 +198,7 @@ def test_a_silent_server_is_given_up_in_time_and_the_failure_kept(lab: Laborator
     assert answer.failure.slug == "name-servers-failed"
     assert "The only server of silent.lab. gave no answer" in answer.failure.message
     timeouts = [hop for hop in run.hops if hop.outcome == "timeout"]
-    assert len(timeouts) == 2, "once more, without EDNS and with more patience"
+    assert len(timeouts) == 2, "once more, with more patience"
     asked = len(run.hops)
     run.resolve("www.silent.lab.")
     assert len(run.hops) == asked, "RFC 9520: a failure is remembered"

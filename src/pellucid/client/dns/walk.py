@@ -31,6 +31,7 @@ from pellucid.client.dns.memory import Fetched, Memory
 from pellucid.client.dns.reading import Cut, Reading, alias_of, read_message, take_chain, target_of_server
 from pellucid.client.dns.roots import ROOT_HINTS
 from pellucid.client.dns.wording import failed_words, told
+from pellucid.errors import shorten
 from pellucid.journey import Clock, Failure, Hop
 
 __all__ = ["Limits", "Walk", "minimised"]
@@ -299,7 +300,8 @@ class Walk:
             if answer.failure is not None:
                 if answer.failure.slug == "server-loop":
                     self._circle = answer.failure
-                tried[server.to_text()] = f"{server}: its address was not found ({answer.failure.message})"
+                # Failures within failures would grow without end.
+                tried[server.to_text()] = f"{server}: its address was not found ({shorten(answer.failure.message, 200)})"
             elif answer.outcome != "answer":
                 tried[server.to_text()] = f"{server}: it has no address"
             else:
@@ -312,7 +314,8 @@ class Walk:
     ) -> Asking[Reading]:
         """One server: over TCP where it truncates, without EDNS where it does not know it. Every question is a Hop."""
         server_name, address = server
-        plain = again or address in self.memory.without_edns
+        # Silence is no reason to give up EDNS (DNS flag day 2019): without it no signatures come, and loss looks like forgery.
+        plain = address in self.memory.without_edns
         trip = self.memory.round_trips.get(address)
         patience = self._limits.patience if trip is None else min(max(4 * trip, 0.5), self._limits.patience)
         ask = Ask(
