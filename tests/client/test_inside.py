@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from running import asking
 
 from pellucid import App, Model, anyone
 from pellucid.client.inside import ANATOMY, look_inside, parent_of, timings
@@ -20,6 +19,7 @@ from pellucid.http.messages import Request
 from pellucid.http.url import Url, parse_url
 from pellucid.journey import Clock, Initiator, Journey, Received, Timing, Visit
 from pellucid.spans import Trace, boot_id, new_trace_id, now
+from running import asking
 
 MS = 1_000_000
 URL = parse_url("http://shop.test/api/notes")
