@@ -18,6 +18,7 @@ import msgspec
 
 from pellucid.cli.asked import asked
 from pellucid.client.connect import ConnectOptions
+from pellucid.client.dns.resolv_conf import parse_server
 from pellucid.client.options import TraceOptions
 from pellucid.client.resolve import ResolveOptions
 from pellucid.client.trace import begin, prepare, trace
@@ -193,6 +194,11 @@ def _resolve(told: Told) -> ResolveOptions:
             raise click.BadParameter(f"{shorten(text)} is not HOST:PORT:ADDRESS", param_hint="--resolve")
         given = tuple(address.strip().strip("[]") for address in addresses.split(","))
         overrides.append((host.lower(), 0 if port == "*" else int(port), given))
+    if told.dns not in ("system", "walk"):
+        try:
+            parse_server(told.dns)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}; or say system or walk", param_hint="--dns") from None
     hints = None if told.root_hints is None else _hints(told.root_hints)
     anchors = None if told.trust_anchor is None else _anchors(told.trust_anchor)
     return ResolveOptions(
