@@ -30,6 +30,10 @@ def arrival_rows(journey: Journey, lookup: Lookup | None, connection: Connection
     return rows
 
 
+def _end(started: int, ended: int | None, until: int) -> int:
+    return max(ended if ended is not None else until, started)
+
+
 # Names
 
 
@@ -55,7 +59,7 @@ def walk_text(lookup: Lookup) -> str:
 
 
 def _lookup_row(lookup: Lookup, until: int) -> Row:
-    end = lookup.ended if lookup.ended is not None else until
+    end = _end(lookup.started, lookup.ended, until)
     failed = lookup.failure is not None
     verdict = f"  {lookup.verdict}" if lookup.verdict is not None else ""
     hops = sum(1 for hop in lookup.hops if hop.transport in ("udp", "tcp"))
@@ -93,7 +97,7 @@ def _attempt_rows(connection: Connection, until: int) -> list[Row]:
     rows = [_attempt_row(connection, attempt, len(attempts) == 1, until) for attempt in shown]
     if len(shown) < len(attempts):
         left = attempts[len(shown) - 1 : -1]
-        pieces = tuple(Piece("lost", each.started, each.ended if each.ended is not None else until) for each in left)
+        pieces = tuple(Piece("lost", each.started, _end(each.started, each.ended, until)) for each in left)
         end = max(piece.end for piece in pieces)
         text = f"{count_text(len(left), 'more attempt')}, none won"
         rows.insert(-1, Row("attempt", connection.id, lead="tcp", label=text, duration=end - pieces[0].start, pieces=pieces))
@@ -109,7 +113,7 @@ _OUTCOMES = {
 
 
 def _attempt_row(connection: Connection, attempt: Attempt, alone: bool, until: int) -> Row:
-    end = attempt.ended if attempt.ended is not None else until
+    end = _end(attempt.started, attempt.ended, until)
     won = attempt.outcome == "won"
     address = f"[{clean(attempt.address)}]" if ":" in attempt.address else clean(attempt.address)
     usual = {"http": 80, "https": 443}.get(connection.scheme)
@@ -139,7 +143,7 @@ def _attempt_row(connection: Connection, attempt: Attempt, alone: bool, until: i
 def _tls_row(journey: Journey, connection: Connection, until: int) -> Row:
     tls = connection.tls
     assert tls is not None
-    end = tls.ended if tls.ended is not None else until
+    end = _end(tls.started, tls.ended, until)
     version = re.sub(r"^TLSv", "", tls.version or "")
     words = [clean(each) for each in (version, tls.alpn, tls.group) if each]
     parts = [" ".join(words)] if words else []

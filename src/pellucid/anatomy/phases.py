@@ -33,7 +33,7 @@ def end_of(visit: Visit) -> int:
 def visit_pieces(journey: Journey, visit: Visit, *, setup: bool = True) -> list[Piece]:
     """All of it; without `setup` what is drawn elsewhere is left out: what came before it could be sent."""
     before = _setup_pieces(journey, visit) if setup else []
-    return [*before, *request_pieces(visit)]
+    return _chain([(piece.phase, piece.start, piece.end) for piece in (*before, *request_pieces(visit))])
 
 
 def request_pieces(visit: Visit) -> list[Piece]:

@@ -41,7 +41,8 @@ RULES: tuple[Rule, ...] = (*remarks_arrival.RULES, *remarks_server.RULES, *remar
 def remarks(journey: Journey, most: int = 3) -> list[Remark]:
     """The weightiest remarks on a journey, weightiest first."""
     found = [remark for rule in RULES if (remark := rule(journey)) is not None]
-    return sorted(found, key=lambda remark: -remark.score)[:most]
+    found.sort(key=lambda remark: -remark.score)
+    return [Remark(remark.score, clean(remark.text)) for remark in found[:most]]
 
 
 def footnotes(journey: Journey) -> list[str]:
