@@ -17,7 +17,9 @@ class Listener:
     """Answers everything with a file of `files` or with nothing, and keeps the head and the body of each first request."""
 
     def __init__(self) -> None:
-        self.files: dict[str, str] = {}
+        self.files: dict[str, str | bytes] = {}
+        self.types: dict[str, str | None] = {}
+        """Where the type does not follow from the ending; None: Content-Type is left out."""
         self.bodies: dict[str, bytes] = {}
         self.heads: dict[str, list[tuple[str, str]]] = {}
         self._heard = threading.Condition()
@@ -53,9 +55,12 @@ class Listener:
                     self.heads.setdefault(path, fields)
                     self.bodies.setdefault(path, content)
                     self._heard.notify_all()
-                body = self.files.get(path, "").encode()
-                kind = TYPES.get(path.rpartition(".")[2], "text/html" if path == "/" else "application/octet-stream")
-                head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n"
+                held = self.files.get(path, "")
+                body = held.encode() if isinstance(held, str) else held
+                usual = TYPES.get(path.rpartition(".")[2], "text/html" if path == "/" else "application/octet-stream")
+                kind = self.types.get(path, usual)
+                typed = "" if kind is None else f"Content-Type: {kind}\r\n"
+                head = f"HTTP/1.1 200 OK\r\n{typed}Access-Control-Allow-Origin: *\r\nConnection: close\r\n"
                 connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
             except OSError:
                 return
