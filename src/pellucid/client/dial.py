@@ -183,13 +183,15 @@ def _took(attempt: Attempt) -> str:
 
 async def _connect(attempt: Attempt, clock: Clock) -> socket.socket:
     """A connected socket without Nagle's delay, at an address that is not looked up."""
-    found = socket.getaddrinfo(attempt.address, attempt.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    family, kind, protocol, _, place = found[0]
-    trying = socket.socket(family, kind, protocol)
+    family = socket.AF_INET6 if ":" in attempt.address else socket.AF_INET
+    place: object = (attempt.address, attempt.port)
+    if "%" in attempt.address:  # a zone, by name
+        place = socket.getaddrinfo(attempt.address, attempt.port, family, flags=socket.AI_NUMERICHOST)[0][4]
+    trying = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # without the protocol, asyncio leaves Nagle on
     try:
         trying.setblocking(False)
         trying.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(trying, place)
+        await asyncio.get_running_loop().sock_connect(trying, place)  # type: ignore[arg-type]
     except BaseException:
         trying.close()
         raise
