@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from pellucid.client.page.css import Declaration, Rule, Source, import_of, rules
+from pellucid.client.page.css import Declaration, Rule, Source, import_of, keeps_head, rules
 from pellucid.client.page.elements import Document, Element
 from pellucid.client.page.pseudo import read_selectors
 from pellucid.client.page.selectors import Selector, SelectorError, Specificity, Test
@@ -141,13 +141,13 @@ class Cascade:
     def _sheet(self, context: _Context, above: tuple[str, ...]) -> None:
         self._sheets += 1
         context = context._replace(sheet=self._sheets)
-        head = True
+        head = "@" in context.source.text
         for rule in rules(context.source.text):
             if rule.keyword == "import" and not rule.block:
                 if head:
                     self._import(rule, context, above)
                 continue
-            head = head and (rule.keyword == "charset" or (rule.keyword == "layer" and not rule.block))
+            head = head and keeps_head(rule)
             self._rule(rule, context)
 
     def _import(self, rule: Rule, context: _Context, above: tuple[str, ...]) -> None:

@@ -15,11 +15,25 @@ from collections.abc import Iterator
 
 import msgspec
 
+from pellucid.client.page.escapes import unescape
 from pellucid.client.page.found import Found
+from pellucid.client.page.pseudo import read_selectors
+from pellucid.client.page.selectors import SelectorError
 from pellucid.http.url import BadUrl, Url, parse_url
 from pellucid.journey import Initiator, Skipped, Viewport
 
-__all__ = ["Declaration", "Import", "Rule", "Source", "declarations", "import_of", "rules", "sheet_imports", "unescape", "url_at"]
+__all__ = [
+    "Declaration",
+    "Import",
+    "Rule",
+    "Source",
+    "declarations",
+    "import_of",
+    "keeps_head",
+    "rules",
+    "sheet_imports",
+    "url_at",
+]
 
 _MOST_DEPTH = 32
 """Blocks within blocks; what lies deeper is left out."""
@@ -35,9 +49,8 @@ _TOKEN = re.compile(
 _BLANK = re.compile(r"(?:[ \t\r\n\f]+|/\*.*?(?:\*/|\Z)|<!--|-->)*", re.DOTALL)
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CUSTOM = re.compile(r"--[^\s:;{}]*\s*:")
-_KEYWORD = re.compile(r"@(-?[\w-]+)")
+_KEYWORD = re.compile(r"@((?:[\w-]|\\[0-9a-fA-F]{1,6}\s?)+)")
 _IMPORTANT = re.compile(r"!\s*important\s*\Z", re.IGNORECASE)
-_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n\f])?|(\r\n|[\n\r\f])|(.)|\Z)", re.DOTALL)
 _URL = re.compile(
     r"""(?:url\(\s*(?:"((?:[^"\\\n\r\f]|\\.)*)"|'((?:[^'\\\n\r\f]|\\.)*)'|((?:[^)\\"'(\s]|\\.)*))\s*\)
         |"((?:[^"\\\n\r\f]|\\.)*)"|'((?:[^'\\\n\r\f]|\\.)*)')""",
@@ -123,7 +136,7 @@ def rules(text: str) -> Iterator[Rule]:
             continue
         if mark == "{":
             begin = _BLANK.match(text, start).end()  # type: ignore[union-attr]
-            if len(stack) > 1 and _CUSTOM.match(text, begin):
+            if len(stack) > _MOST_DEPTH or (len(stack) > 1 and _CUSTOM.match(text, begin)):
                 closers.append("}")
                 continue
             stack.append(_rule(text[begin : match.start()], begin, True))
@@ -157,7 +170,7 @@ def _rule(prelude: str, start: int, block: bool) -> Rule:
     keyword = _KEYWORD.match(prelude)
     if keyword is None:
         return Rule("", prelude, start, block)
-    return Rule(keyword.group(1).lower(), prelude[keyword.end() :].strip(), start, block)
+    return Rule(unescape(keyword.group(1)).lower(), prelude[keyword.end() :].strip(), start, block)
 
 
 def _statement(text: str, start: int, end: int, parent: Rule, inside: bool) -> Rule | None:
@@ -186,8 +199,7 @@ def _close(text: str, start: int, match: re.Match[str], stack: list[Rule]) -> in
 def _attach(stack: list[Rule]) -> None:
     """The innermost open block is over: it becomes part of the one round it."""
     rule = stack.pop()
-    if len(stack) <= _MOST_DEPTH:
-        stack[-1].rules.append(rule)
+    stack[-1].rules.append(rule)
 
 
 def _declaration(text: str, start: int, end: int) -> Declaration | None:
@@ -226,19 +238,6 @@ def declarations(text: str) -> list[Declaration]:
     for declaration in outer.declarations:
         declaration.start -= 1
     return outer.declarations
-
-
-def unescape(text: str) -> str:
-    """Escapes made characters (CSS Syntax 3, section 4.3.7): `\\62 ` is `b`."""
-    return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    digits, newline, character = match.groups()
-    if digits:
-        code = int(digits, 16)
-        return "\ufffd" if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF else chr(code)
-    return "" if newline or character is None else str(character)
 
 
 def url_at(text: str, start: int = 0) -> tuple[str, int] | None:
@@ -302,12 +301,22 @@ def sheet_imports(
     found: list[Found] = []
     skipped: list[Skipped] = []
     for rule in rules(text):
-        if rule.keyword == "charset" or (rule.keyword == "layer" and not rule.block):
-            continue
-        if rule.keyword != "import" or rule.block:
+        if rule.keyword == "import" and not rule.block:
+            _take_import(rule, source, found, skipped)
+        elif not keeps_head(rule):
             break
-        _take_import(rule, source, found, skipped)
     return found, skipped
+
+
+def keeps_head(rule: Rule) -> bool:
+    """Whether imports may follow this rule: `@charset`, `@layer a;`, imports, and whatever is not understood."""
+    if not rule.keyword:
+        try:
+            read_selectors(rule.prelude)
+        except SelectorError:
+            return True
+        return False
+    return rule.keyword not in _RULES or (rule.keyword == "layer" and not rule.block)
 
 
 def _take_import(rule: Rule, source: Source, found: list[Found], skipped: list[Skipped]) -> None:
@@ -328,6 +337,13 @@ def _take_import(rule: Rule, source: Source, found: list[Found], skipped: list[S
             return
     found.append(Found(url, "stylesheet", initiator, "VeryHigh", blocking=True))
 
+
+_RULES = frozenset({
+    "container", "counter-style", "font-face", "font-feature-values", "font-palette-values", "function", "keyframes", "layer",
+    "media", "namespace", "page", "position-try", "property", "scope", "starting-style", "supports", "view-transition",
+    "-webkit-keyframes",
+})  # fmt: skip
+"""The at-rules that browsers know, but for `@charset` and `@import`."""
 
 KEPT = frozenset({
     "all", "animation", "animation-name", "-webkit-animation", "-webkit-animation-name", "backdrop-filter", "background",

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from pellucid.client.page.css import Declaration, Rule, Source, unescape, url_at
+from pellucid.client.page.css import Declaration, Rule, Source, url_at
+from pellucid.client.page.escapes import unescape
 from pellucid.client.page.found import Found
 from pellucid.http.url import BadUrl, Url, parse_url
 from pellucid.journey import Skipped

@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from pellucid.client.page.css import unescape
 from pellucid.client.page.elements import Element
+from pellucid.client.page.escapes import unescape
 
 __all__ = ["Compound", "Reader", "Rules", "Selector", "SelectorError", "Specificity", "Test", "is_root", "most_specific", "never"]
 

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 
 from pellucid.client.page.computed import Computed
 from pellucid.client.page.controls import is_checked
-from pellucid.client.page.css import unescape
 from pellucid.client.page.elements import Element, descendants
+from pellucid.client.page.escapes import unescape
 from pellucid.client.page.fonts import Fonts, Wanted
 from pellucid.client.page.tokens import css_tokens
 
