@@ -22,7 +22,8 @@ from pellucid.http.fetching import Asking, request_headers
 from pellucid.http.hsts import Hsts
 from pellucid.http.private_cache import Cache, Stored
 from pellucid.http.redirects import Halt, next_request
-from pellucid.http.sites import same_origin, same_site
+from pellucid.http.sites import same_origin, same_site, trustworthy
+from pellucid.http.url import Url, parse_url
 from pellucid.journey import Clock, Failure, Initiator, Journey, Note, Received, Visit
 
 __all__ = ["Session", "Want"]
@@ -43,6 +44,7 @@ class Want(msgspec.Struct, frozen=True):
     content_type: str | None = None
     integrity: str | None = None
     notes: tuple[Note, ...] = ()
+    blocking: bool = False
 
 
 class Session:
@@ -65,6 +67,22 @@ class Session:
         """Close every connection and every socket of the resolver."""
         await self.pool.close()
         await self.resolver.close()
+
+    def token_for(self, url: Url) -> list[tuple[str, str]]:
+        """The token as a field, where it may be shown: to the server that was typed and over a way that nobody listens to.
+
+        A redirect of that server to itself over https is such a way; one to anybody else is not.
+        """
+        typed = parse_url(self.journey.url)
+        upgraded = (typed.host, typed.port, url.port) == (url.host, 80, 443)
+        if self.options.token is None or not (same_origin(url, typed) or upgraded):
+            return []
+        if trustworthy(url):
+            return [("Pellucid-Token", self.options.token)]
+        message = f"The token was not sent to {url.origin}, since anybody on the way could read it; over https it is sent"
+        if all(note.message != message for note in self.journey.notes):
+            self.journey.notes.append(Note("limit", "warning", message))
+        return []
 
     def time(self) -> float:
         """Now, in seconds since 1970, on the clock of the journey."""
@@ -102,6 +120,7 @@ class Session:
             initiator,
             want.discovered if redirected_from is None else self.clock(),
             asking.priority,  # type: ignore[arg-type]
+            blocking=want.blocking,
             first_party=asking.client.origin if asking.client is not None else asking.url.origin,
             redirected_from=redirected_from,
             notes=[*want.notes, *notes],
@@ -122,8 +141,7 @@ class Session:
             extra.append(("Content-Type", want.content_type))
         if same_site(asking.url, asking.client or asking.url):
             extra.append(("traceparent", f"00-{self.journey.trace_id}-{self._next_span()}-01"))
-            if self.options.token is not None and same_origin(asking.url, asking.client or asking.url):
-                extra.append(("Pellucid-Token", self.options.token))
+            extra += self.token_for(asking.url)
         headers = request_headers(asking, cookie=cookie, extra=extra)
         stored: Stored | None = None
         if self.cache is not None:

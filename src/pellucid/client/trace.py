@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from urllib.parse import unquote
 
+from pellucid.client import connect
 from pellucid.client.options import TraceOptions
 from pellucid.client.outgoing import Outgoing
 from pellucid.client.page.loader import Page
@@ -20,7 +21,7 @@ from pellucid.http.cookies import Jar
 from pellucid.http.fetching import AGENT, Asking
 from pellucid.http.url import Url, parse_typed, parse_url
 from pellucid.journey import Clock, Failure, Initiator, Journey, Note, Visit, document_visit
-from pellucid.spans import new_trace_id
+from pellucid.spans import boot_id, new_trace_id
 
 __all__ = ["begin", "prepare", "trace"]
 
@@ -36,6 +37,8 @@ def prepare(urls: Sequence[str], options: TraceOptions) -> None:
         wanted += _FOR_TLS
     for name in wanted:
         import_module(f"pellucid.client.{name}")
+    if "tls" in wanted:
+        connect.prepare("https", options.connect)
 
 
 def begin(typed: str, options: TraceOptions) -> tuple[Journey, Clock, bool]:
@@ -46,15 +49,6 @@ def begin(typed: str, options: TraceOptions) -> tuple[Journey, Clock, bool]:
         typed, url.href, url.shown, time.time(), clock.started, new_trace_id(), boot=boot_id(), viewport=options.viewport
     )
     return journey, clock, assumed
-
-
-def boot_id() -> str | None:
-    """Which boot of which host this is: equal ids share one monotonic clock. Linux tells; elsewhere None."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return None
 
 
 async def trace(journey: Journey, clock: Clock, options: TraceOptions, *, assumed: bool = False, jar: Jar | None = None) -> None:
@@ -136,14 +130,14 @@ async def _look_inside(session: Session) -> None:
     from pellucid.client.inside import look_inside, timings  # late: most answers have nothing to tell
 
     journey = session.journey
+    connections, lookups = len(journey.connections), len(journey.lookups)
     room = asyncio.Semaphore(6)
 
     async def ask(url: Url) -> tuple[int, bytes]:
         async with room:
             unseen = Visit(-1, url.href, "GET", "fetch", Initiator(None, "browser"), session.clock())
             headers = [("Accept", "application/json"), ("User-Agent", AGENT)]
-            if session.options.token is not None:
-                headers.append(("Pellucid-Token", session.options.token))
+            headers += session.token_for(url)
             await session.pool.send(unseen, Outgoing(url, "GET", tuple(headers)))
             return (unseen.received.status if unseen.received is not None else 0), unseen.body.kept
 
@@ -152,6 +146,9 @@ async def _look_inside(session: Session) -> None:
             visit.timings = timings(visit.received.headers)
     looks = [look_inside(visit, parse_url(visit.url), ask, session.clock, journey) for visit in journey.visits if visit.timings]
     await asyncio.gather(*looks)
+    del journey.connections[connections:], journey.lookups[lookups:]
+    for connection in journey.connections:
+        connection.visits = [id for id in connection.visits if id >= 0]
 
 
 def _give_up(journey: Journey, clock: Clock, seconds: float) -> None:
