@@ -12,7 +12,7 @@ How it goes, with the rules: start at the deepest zone known (at first the root,
 untried and the quick ones first, for one label more than the zone has (RFC 9156: at most ten such questions, and the whole name
 where a server stumbles over that); a referral leads a zone down; servers without an address are looked up in a sub-walk, one at
 a time and only as needed. A server that fails, refuses or does not serve the zone is passed over for the next. Work is bounded:
-60 questions, eight sub-walks deep, sixteen aliases; each limit has a failure of its own.
+60 questions, 30 servers looked up, eight sub-walks deep, sixteen aliases; each limit has a failure of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from pellucid.client.dns.memory import Fetched, Memory
 from pellucid.client.dns.reading import Cut, Reading, alias_of, read_message, take_chain, target_of_server
 from pellucid.client.dns.roots import ROOT_HINTS
 from pellucid.client.dns.wording import failed_words, told
-from pellucid.errors import shorten
 from pellucid.journey import Clock, Failure, Hop
 
 __all__ = ["Limits", "Walk", "minimised"]
@@ -45,6 +44,8 @@ class Limits:
     """How much a walk may cost."""
 
     questions: int = 60
+    servers: int = 30
+    """Servers that came without an address and were looked up."""
     depth: int = 8
     aliases: int = 16
     patience: float = 1.5
@@ -93,8 +94,9 @@ class Walk:
         self._shuffle = shuffle
         self._limits = limits
         self._asked = 0
+        self._looked_up = 0
         self._under_way: list[tuple[dns.name.Name, str]] = []
-        self._circle: Failure | None = None
+        self._endless: Failure | None = None
 
     def resolve(self, name: dns.name.Name, kind: str, purpose: str | None = None, depth: int = 0) -> Asking[Answer]:
         """Find the records of a name, following aliases across zones. Never raises: see `Answer.failure`."""
@@ -260,9 +262,9 @@ class Walk:
             reading = yield from self._ask_server(server, cut.name, name, kind, why, again=True)
             if reading.kind in _GOOD:
                 return reading
-        # Where nothing but a circle kept us from asking anybody, the circle is what is wrong.
+        # Where nothing but a circle (or too deep a chain) kept us from asking anybody, that is what is wrong.
         nobody_asked = not any(_is_address(each) for each in tried)
-        raise _Stop(self._circle if self._circle and nobody_asked else _nobody(cut, name, kind, list(tried.values())))
+        raise _Stop(self._endless if self._endless and nobody_asked else _nobody(cut, name, kind, list(tried.values())))
 
     def _choose(self, cut: Cut, tried: dict[str, str]) -> tuple[str, str] | None:
         """The next server: one never asked before, else the quickest. (name, address)"""
@@ -293,15 +295,18 @@ class Walk:
             if server in looked_up or any(self._reachable(address) for address in glue):
                 continue
             looked_up.add(server)
+            self._looked_up += 1
+            if self._looked_up > self._limits.servers:
+                raise self._enough(f"{self._limits.servers} servers whose addresses had to be found first")
             purpose = f"address of {server}"
             answer = yield from self.resolve(server, "A", purpose, why.depth + 1)
             if not addresses_in(answer.rrsets) and answer.failure is None:
                 answer = yield from self.resolve(server, "AAAA", purpose, why.depth + 1)
             if answer.failure is not None:
-                if answer.failure.slug == "server-loop":
-                    self._circle = answer.failure
+                if answer.failure.slug in ("server-loop", "depth-limit"):
+                    self._endless = answer.failure
                 # Failures within failures would grow without end.
-                tried[server.to_text()] = f"{server}: its address was not found ({shorten(answer.failure.message, 200)})"
+                tried[server.to_text()] = f"{server}: its address was not found ({_brief(answer.failure.message)})"
             elif answer.outcome != "answer":
                 tried[server.to_text()] = f"{server}: it has no address"
             else:
@@ -324,10 +329,7 @@ class Walk:
         while True:
             self._asked += 1
             if self._asked > self._limits.questions:
-                raise _Stop(Failure(
-                    "work-limit", f"The walk was given up after {self._limits.questions} questions",
-                    "The zones on the way send it from one to the next; --show dns lists every step",
-                ), whole=True)  # fmt: skip
+                raise self._enough(f"{self._limits.questions} questions")
             reply = yield ask
             reading = self._read(ask, reply, zone)
             made = hop(ask, reply, reading.kind, told(ask, server_name, reading), server_name=server_name, zone=zone.to_text())
@@ -350,6 +352,10 @@ class Walk:
         self.memory.answered(ask.server, (reply.ended - reply.started) / _SECOND)
         return read_message(reply.message, zone, ask.name, ask.type)
 
+    def _enough(self, what: str) -> _Stop:
+        hint = "The zones on the way send it from one to the next; --show dns lists every step"
+        return _Stop(Failure("work-limit", f"The walk was given up after {what}", hint), whole=True)
+
     def _remark(self, text: str) -> None:
         if self.hops:
             self.hops[-1].notes.append(text)
@@ -363,6 +369,10 @@ def minimised(name: dns.name.Name, reached: dns.name.Name, count: int) -> dns.na
     left = len(name.labels) - len(reached.labels)
     step = 1 if count < 4 else -(-left // (10 - count)) if count < 10 else left
     return dns.name.Name(name.labels[max(left - step, 0) :])
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def _is_address(text: str) -> bool:
