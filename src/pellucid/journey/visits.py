@@ -171,6 +171,8 @@ class Visit(msgspec.Struct):
     discovered: int
     """When its URL became known."""
     priority: Priority = "VeryHigh"
+    blocking: bool = False
+    """Nothing is painted before it is there: a stylesheet that applies, a plain script in the head."""
     first_party: str = ""
     """The site of the page, for cookies and mixed content."""
     lookup: int | None = None

@@ -202,7 +202,7 @@ class Page:
             referrer_policy=found.referrer_policy or "",
             priority=found.priority,
         )
-        want = Want(asking, found.initiator, at, integrity=found.integrity, notes=tuple(notes))
+        want = Want(asking, found.initiator, at, integrity=found.integrity, notes=tuple(notes), blocking=found.blocking)
         if found.kind == "iframe":
             await self._frame(want)
             return
