@@ -150,12 +150,12 @@ CASES: list[tuple[Rule, Callable[[], Journey], str]] = [
     (
         remarks_server.repeated_statement,
         lambda: slow(inside=inside(*(("sql", n, 0.5, SELECT) for n in range(7)))),
-        "The same statement ran 7 times for /, 3.5 ms together: SELECT … FROM line WHERE id = ?",
+        "The same statement ran 7 times for the page, 3.5 ms together: SELECT … FROM line WHERE id = ?",
     ),
     (
         remarks_server.scanned_table,
         lambda: slow(inside=inside(("sql", 1, 30, SELECT))),
-        "SQL for / read the whole of line in 30.0 ms: an index would spare that",
+        "SQL for the page read the whole of line in 30.0 ms: an index would spare that",
     ),
     (
         remarks_server.failed_requests,
@@ -183,7 +183,7 @@ CASES: list[tuple[Rule, Callable[[], Journey], str]] = [
     (
         remarks_page.uncompressed,
         lambda: text_file(b"body { color: black }\n" * 1000),
-        "a.css came uncompressed: gzip would save about 21.9 kB of 22.0 kB",
+        "A.css came uncompressed: gzip would save about 21.9 kB of 22.0 kB",
     ),
     (
         remarks_page.unkept,
@@ -192,7 +192,7 @@ CASES: list[tuple[Rule, Callable[[], Journey], str]] = [
     ),
     (
         remarks_page.blocked_rendering,
-        lambda: page(sheet(1, 30, size=10), sheet(2, 60, by=1)),
+        lambda: page(sheet(1, 30, blocking=True), sheet(2, 60, by=1, blocking=True)),
         "Nothing could be painted for 69.0 ms after the page was there: it waited for 2 stylesheets",
     ),
     (
@@ -284,7 +284,7 @@ def test_this_machine_is_known(url: str, expected: bool) -> None:
 
 @pytest.mark.parametrize(
     ("url", "expected"),
-    [("https://a.example/b/c.css?v=1#d", "c.css"), ("https://a.example/", "/"), ("https://a.a", "/"), ("data:text/css,b", "/")],
+    [("https://a.example/b/c.css?v=1#d", "c.css"), ("https://a.example/", "the page"), ("https://a.a", "the page")],
 )
 def test_names_are_short(url: str, expected: str) -> None:
     assert name_of(visit(1, url)) == expected

@@ -14,7 +14,7 @@ from pellucid.anatomy.drawing import Piece, Row
 from pellucid.anatomy.figures import count_text, duration_text, number_text
 from pellucid.journey import Inside, InsideSpan, Visit
 
-__all__ = ["Statement", "inside_rows", "server_time", "statements", "summarize_statement", "summarize_step"]
+__all__ = ["Statement", "inside_rows", "server_time", "statements", "summarize_statement", "summarize_step", "tells_more"]
 
 _MOST_STATEMENTS = 12
 _MOST_TIMINGS = 6
@@ -72,6 +72,15 @@ def inside_rows(visit: Visit, tree: tuple[bool, ...], more: bool) -> list[Row]:
     if visit.inside is not None and visit.inside.spans:
         return _pellucid_rows(visit, visit.inside, tree, more)
     return _timing_rows(visit, tree, more)
+
+
+def tells_more(visit: Visit, whole: int) -> bool:
+    """Whether the inside of a part of the page is worth rows: it ran SQL, or took a tenth of the `whole` time or more."""
+    inside = visit.inside
+    if inside is not None and inside.spans:
+        start, end = server_time(inside)
+        return bool(statements(inside)) or (end - start) * 10 >= whole
+    return any(timing.duration and timing.duration * 1e7 >= whole for timing in visit.timings)
 
 
 def _pellucid_rows(visit: Visit, inside: Inside, tree: tuple[bool, ...], more: bool) -> list[Row]:
@@ -133,7 +142,7 @@ def _stations(inside: Inside) -> list[InsideSpan]:
 def _statement_row(visit: Visit, statement: Statement, tree: tuple[bool, ...], sure: bool) -> Row:
     times = len(statement.spans)
     rows = [count_text(statement.rows, "row")] if statement.rows is not None else []
-    plan = [summarize_step(line) for line in statement.plan[:_MOST_STEPS]]
+    plan = [summarize_step(line, statement.text) for line in statement.plan[:_MOST_STEPS]]
     return Row(
         "sql",
         visit.id,
@@ -155,6 +164,10 @@ def summarize_statement(text: str) -> str:
     """A statement in a line: blanks joined, quotes of names and the list of columns left out."""
     line = re.sub(r"\s+", " ", clean(text)).strip()
     line = re.sub(r'"(\w+)"', r"\1", line)
+    line = re.sub(r"(?i)\b(from|join) (\w+) AS \2\b", r"\1 \2", line)
+    alias = re.search(r"(?i)\bfrom (\w+) AS (\w+)", line)
+    if alias is not None and not re.search(r"(?i)\bjoin\b|\bfrom\b.*\bfrom\b", line):
+        line = re.sub(rf"\b{alias[2]}\.(?=\w)", "", line.replace(alias[0], f"FROM {alias[1]}", 1))
     found = re.match(r"(?i)select (?!\*)(?:(?!\bfrom\b).)* from ", line)
     if found is not None and "(" not in found[0]:  # a sub-select's FROM would be taken for the statement's own
         line = f"SELECT … FROM {line[found.end() :]}"  # noqa: S608
@@ -164,9 +177,14 @@ def summarize_statement(text: str) -> str:
     return line
 
 
-def summarize_step(line: str) -> str:
-    """A step of a query plan in plain words: `SCAN line` is `scanning line`. One that is not SQLite's stays as it is."""
+def summarize_step(line: str, text: str = "") -> str:
+    """A step of a query plan in plain words: `SCAN line` is `scanning line`. One that is not SQLite's stays as it is.
+
+    `text` is the statement, whose aliases are replaced by the tables that they stand for.
+    """
     line = clean(line).strip()
+    for table, alias in re.findall(r'(?i)\b(?:from|join) "?(\w+)"? AS "?(\w+)"?', text[:10_000]):
+        line = re.sub(rf"^(SCAN|SEARCH) {alias}\b", rf"\1 {table}", line)
     if found := re.match(r"SEARCH \S+ USING (?:COVERING )?(?:PARTIAL )?(AUTOMATIC )?.*?INDEX (\S+)?", line):
         return "by an index made for it" if found[1] else f"by index {found[2]}" if found[2] else "by an index"
     if re.match(r"SEARCH \S+ USING (INTEGER )?PRIMARY KEY", line):

@@ -128,7 +128,10 @@ def _full_name(row: Row, room: int, most: int) -> tuple[Line, list[Line]]:
     """The name of a row that spans, with what stands aside; and the lines below, where it does not fit."""
     prefix = width(_tree(row)) + (max(len(row.lead), 3) + 1 if row.lead else 0)
     aside = row.aside
-    lines = wrap(row.label, room - prefix, most if row.role == "sql" else _MOST_BELOW)
+    if row.role == "server" and most == 1:
+        lines = [_fit_list(row.label, room - prefix)]
+    else:
+        lines = wrap(row.label, room - prefix, most if row.role == "sql" else _MOST_BELOW)
     below: list[Line] = []
     style = {"bad": "bad", "quiet": "dim", "warning": "warning"}.get(row.tone, "label")
     if aside and width(lines[-1]) + 2 + width(aside) + prefix > room:
@@ -148,6 +151,13 @@ def _full_name(row: Row, room: int, most: int) -> tuple[Line, list[Line]]:
         first = _name(msgspec.structs.replace(row, label=lines[0]), room - width(aside))
         first.append((aside, "dim"))
     return first, below
+
+
+def _fit_list(text: str, room: int) -> str:
+    """As many of the parts between commas as fit: they stand in order of their weight."""
+    while width(text) > room and ", " in text:
+        text = text.rpartition(", ")[0]
+    return fit(text, room)
 
 
 def _facts(row: Row) -> Line:

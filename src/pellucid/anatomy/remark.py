@@ -45,9 +45,10 @@ def share(journey: Journey, nanoseconds: int) -> float:
 
 
 def name_of(visit: Visit) -> str:
-    """A short name of a resource: the end of its path."""
-    path = visit.url.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")[2]
-    return fit_middle(clean(path.rstrip("/").rpartition("/")[2]) or "/", 40)
+    """A short name of a resource: the end of its path; of a host's root `the page`, or the host."""
+    host, _, path = visit.url.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")
+    name = path.rstrip("/").rpartition("/")[2]
+    return fit_middle(clean(name or ("the page" if visit.kind == "document" or not host else host)), 40)
 
 
 def header(visit: Visit, name: str) -> str | None:

@@ -21,6 +21,8 @@ _LATE = 10 * MS
 _TEXT = re.compile(r"text/|(application|image)/([\w.+-]*\+)?(json|xml|javascript|ecmascript|wasm)\b|font/(ttf|otf)", re.I)
 _SAMPLE = 256 * 1024
 _LEAST_TEXT, _LEAST_SAVED = 2048, 4096
+_MUCH = 50_000
+"""Bytes: what is spared of a smaller page counts for less."""
 _BIG_IMAGE = 500_000
 
 
@@ -71,7 +73,7 @@ def uncompressed(journey: Journey) -> Remark | None:
     size = sum(visit.body.coded for visit in plain)
     what = name_of(plain[0]) if len(plain) == 1 else count_text(len(plain), "text file")
     text = f"{what} came uncompressed: gzip would save about {size_text(saved)} of {size_text(size)}"
-    return Remark(20 + 50 * saved / max(whole, 1), text)
+    return Remark(20 + 50 * saved / max(whole, 1) * min(saved / _MUCH, 1), text[:1].upper() + text[1:])
 
 
 def _could_be_smaller(visit: Visit) -> bool:
@@ -121,11 +123,7 @@ def blocked_rendering(journey: Journey) -> Remark | None:
     document = document_of(journey)
     if document is None or document.first_byte is None:
         return None
-    blocking = [
-        visit
-        for visit in first_round(journey)
-        if (visit.kind == "stylesheet" and visit.priority == "VeryHigh") or (visit.kind == "script" and visit.priority == "High")
-    ]
+    blocking = [visit for visit in first_round(journey) if visit.blocking]
     end = max((end_of(visit) for visit in blocking), default=0)
     held = end - max(document.last_byte or document.first_byte, document.first_byte)
     part = share(journey, held) if held > 0 else 0.0

@@ -98,7 +98,9 @@ def failed_requests(journey: Journey) -> Remark | None:
     names = [f"{name_of(visit)} ({why})" for visit, why in failed[:2]]
     if len(failed) > 2:
         names.append(f"{len(failed) - 2} more")
-    return Remark(60 + min(len(failed), 20), f"{count_text(len(failed), 'request')} failed: {join_text(names)}")
+    trivial = all(visit.kind in ("icon", "manifest") for visit, _ in failed)
+    text = f"{count_text(len(failed), 'request')} failed: {join_text(names)}"
+    return Remark(22 if trivial else 60 + min(len(failed), 20), text)
 
 
 RULES: tuple[Rule, ...] = (slow_server, repeated_statement, scanned_table, failed_requests)

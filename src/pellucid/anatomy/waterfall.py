@@ -15,7 +15,7 @@ from pellucid.anatomy.arrival import arrival_rows
 from pellucid.anatomy.cells import clean
 from pellucid.anatomy.drawing import Drawing, Piece, Row, Tone
 from pellucid.anatomy.figures import count_text, duration_text
-from pellucid.anatomy.inside import inside_rows
+from pellucid.anatomy.inside import inside_rows, tells_more
 from pellucid.anatomy.phases import connection_of, end_of, lookup_of, visit_pieces
 from pellucid.journey import Journey, Kind, Visit, last_instant
 
@@ -104,6 +104,8 @@ class _Forest:
         self, journey: Journey, visits: list[Visit], chain: list[Visit], most: int | None, arrivals: dict[int, list[Row]]
     ) -> None:
         self.journey = journey
+        self.most = most
+        self.length = max((end_of(visit) for visit in visits), default=0) - min((visit.discovered for visit in visits), default=0)
         self.arrivals = arrivals
         self.chain = chain
         self.origin = _origin(chain[-1].url) if chain else ""
@@ -173,7 +175,8 @@ class _Forest:
             below = self.children.get(visit.id, [])
             shown = [child for child in below if child.id not in self.hidden]
             bundles = _bundles([child for child in below if child.id in self.hidden])
-            rows += inside_rows(visit, tree, bool(below))
+            if self.most is None or visit in self.chain or tells_more(visit, self.length):
+                rows += inside_rows(visit, tree, bool(below))
             for at, bundle in reversed(list(enumerate(bundles))):
                 stack.append(self._more_row(bundle, (*tree, at + 1 < len(bundles))))
             for at, child in reversed(list(enumerate(shown))):
