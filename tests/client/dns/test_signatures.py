@@ -145,7 +145,7 @@ def test_the_keys_are_those_that_the_ds_stands_for() -> None:
     absent = Signer()
     keys, _, reason = signed_keys(ZONE, rrset, [entry.sign(rrset)], [absent.ds()], NOW, Budget())
     assert keys is None
-    assert reason.startswith(f"The DS of zone. stands for key {absent.key.key_id()}, which is not among its keys (")
+    assert reason.startswith(f"The DS of zone. stands for key {absent.key.key_id()}, which is not among the keys of zone. (")
 
 
 def test_a_revoked_key_and_one_that_is_no_zones_do_not_count() -> None:

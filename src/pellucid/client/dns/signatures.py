@@ -175,9 +175,10 @@ def signed_keys(
                 return Keys(zone, dns.rdataset.from_rdata_list(keys.ttl, entries)), ds.key_tag, ""
             reason = found.reason
     if not reason and not unfit:
-        wanted = ", ".join(str(ds.key_tag) for ds in vouched)
+        wanted = " or ".join(str(ds.key_tag) for ds in vouched)
         there = ", ".join(map(str, sorted(tags)[:8])) or "none"
-        reason = f"The DS of {zone} stands for key {wanted}, which is not among its keys ({there})"
+        source = "The trust anchor is key" if zone == dns.name.root else f"The DS of {zone} stands for key"
+        reason = f"{source} {wanted}, which is not among the keys of {zone} ({there})"
     return None, 0, reason or unfit
 
 
