@@ -14,12 +14,16 @@ from hypothesis import strategies as st
 
 from pellucid import App, Model, anyone
 from pellucid.client.inside import ANATOMY, look_inside, parent_of, timings
+from pellucid.client.options import TraceOptions
+from pellucid.client.trace import begin, trace
 from pellucid.http.headers import Headers
 from pellucid.http.messages import Request
 from pellucid.http.url import Url, parse_url
 from pellucid.journey import Clock, Initiator, Journey, Received, Timing, Visit
 from pellucid.spans import Trace, boot_id, new_trace_id, now
 from running import asking
+from scripted import Answer, Asked, scripted
+from shell import Shell
 
 MS = 1_000_000
 URL = parse_url("http://shop.test/api/notes")
@@ -235,3 +239,91 @@ def test_a_real_backend_in_this_process_tells_exact_instants(tmp_path: Path) -> 
 
 def request_for(url: Url) -> Request:
     return Request("GET", url.target, Headers(), id=new_trace_id(), trace=Trace(new_trace_id(), now()))
+
+
+APP = """
+from pellucid import App, Model, anyone
+
+class Note(Model, read=anyone, write=anyone):
+    text: str
+
+app = App(models=[Note], static="public")
+"""
+PAGE = "<!doctype html><title>x</title><script src=a.js></script><link rel=stylesheet href=b.css>"
+TOKEN = "correct horse battery"
+
+
+def whole(url: str, **options: Any) -> Journey:
+    told = TraceOptions(timeout=20, **options)
+
+    async def going() -> Journey:
+        at, clock, assumed = begin(url, told)
+        await trace(at, clock, told, assumed=assumed)
+        return at
+
+    return asyncio.run(going())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Shell:
+    project = Shell(tmp_path / "shop")
+    project.write("app.py", APP)
+    project.write("public/index.html", PAGE)
+    project.write("public/a.js", "1")
+    project.write("public/b.css", "b {}")
+    return project
+
+
+def test_a_server_in_dev_shows_the_inside_of_a_page_and_of_its_parts(project: Shell) -> None:
+    with project.serving("dev", "app.py") as served:
+        page = whole(f"{served.address}/")
+        api = whole(f"{served.address}/api/notes")
+        assert len(page.visits) == 4  # the icon is asked for as well
+        for at in (*page.visits, *api.visits):
+            assert at.inside is not None
+            assert at.sent_first is not None
+            assert at.last_byte is not None
+            assert at.inside.aligned == ("clock" if boot_id() is not None else "wait")
+            assert all(span.start >= 0 and span.start + span.duration <= at.last_byte + 50 * MS for span in at.inside.spans)
+            ends = [span.start + span.duration for span in at.inside.spans if span.name == "route"]
+            assert all(at.sent_first <= end <= at.last_byte for end in ends)
+        assert "sql" in [span.name for span in api.visits[0].inside.spans]  # type: ignore[union-attr]
+        assert not {id for connection in page.connections for id in connection.visits} - {at.id for at in page.visits}
+        assert whole(f"{served.address}/api/notes", inside=False).visits[0].inside is None
+
+
+def test_a_server_in_production_shows_it_to_whom_has_the_token(project: Shell) -> None:
+    project("migrate", "make", "first", "app.py")
+    project("migrate", "apply", "app.py")
+    with project.serving("run", "app.py", PELLUCID_ANATOMY="on", PELLUCID_ANATOMY_TOKEN=TOKEN) as served:
+        for token in (None, "another horse altogether"):
+            found = whole(f"{served.address}/api/notes", token=token).visits[0]
+            assert found.received is not None
+            assert found.received.status == 200
+            assert found.inside is None
+            assert found.timings == []
+        found = whole(f"{served.address}/api/notes", token=TOKEN).visits[0]
+        assert found.inside is not None
+        assert "sql" in [span.name for span in found.inside.spans]
+        assert TOKEN not in served.said
+
+
+def test_the_token_does_not_follow_a_redirect_to_somebody_else() -> None:
+    async def going() -> list[Asked]:
+        async with scripted({}) as other, scripted({"/": Answer("", 302, headers=(("location", other.url("/end")),))}) as first:
+            await first.traced("/", token=TOKEN)
+            return [*first.asked, *other.asked]
+
+    asked = asyncio.run(going())
+    assert [request.target for request in asked] == ["/", "/end"]
+    assert [request.headers.get("pellucid-token") for request in asked] == [TOKEN, None]
+
+
+def test_the_token_is_not_sent_where_others_can_read_it() -> None:
+    async def going() -> tuple[Journey, list[Asked]]:
+        async with scripted({"/": Answer("x")}) as site:
+            return await site.traced("/", "shop.example", token=TOKEN), site.asked
+
+    found, asked = asyncio.run(going())
+    assert "pellucid-token" not in asked[0].headers
+    assert [note.message for note in found.notes if "token was not sent" in note.message]
