@@ -1,7 +1,7 @@
 """What `pellucid trace` costs, beside curl and Chromium on the same nginx in the same run: `python bench/trace.py`.
 
-In: nginx, curl and chromium on the path. Out: a table of medians. Every trace and every curl is a fresh process; what Python takes
-to start is told apart from what the trace takes.
+In: nginx, curl and chromium on the path. Out: a table of medians. Every trace and every curl is a fresh process; what Python
+takes to start is told apart from what the trace takes.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def _write_site(folder: Path) -> None:
     parts += "".join(f'<script src="j{number}.js"></script>' for number in range(PARTS - 75))
     (folder / "page.html").write_text(f"<!doctype html><title>Page</title><link rel=icon href=data:,>{parts}")
     for number in range(PARTS):
-        (folder / f"i{number}.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{"<g/>" * 50}</svg>')
+        shapes = "<g/>" * 50
+        (folder / f"i{number}.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{shapes}</svg>')
         (folder / f"s{number}.css").write_text("".join(f".c{number}-{rule} {{ color: #123 }}\n" for rule in range(50)))
         (folder / f"j{number}.js").write_text("// " + "x" * 2000)
     (folder / "large.bin").write_bytes(os.urandom(1 << 20) * 50)
@@ -81,7 +82,7 @@ def _document(url: str) -> list[tuple[str, str]]:
     curl, own, journey = map(statistics.median, (curls, ours, journeys))
     return [
         ("one document: curl, the process", f"{curl:6.1f} ms"),
-        ("one document: trace, once Python has started, drawing included", f"{own:6.1f} ms   {own / curl:.2f} x curl (at most 3)"),
+        ("one document: trace with its drawing, once Python has started", f"{own:6.1f} ms   {own / curl:.2f} x curl (at most 3)"),
         ("one document: the journey itself", f"{journey:6.1f} ms"),
     ]
 

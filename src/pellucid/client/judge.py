@@ -39,6 +39,8 @@ def settle_type(visit: Visit, head: bytes, environment: str | None = None) -> No
     if received is None or body.computed_type is not None:
         return
     supplied = next((value for name, value in received.headers if name == "content-type"), None)
+    if supplied is None and not head:
+        return  # nothing was sent, so that it needs no name
     typed = computed_type(supplied, head, kind=visit.kind, nosniff=is_nosniff(received.headers))
     body.supplied_type, body.computed_type, body.type_rule = typed.supplied, typed.computed, typed.rule
     visit.notes += notes_of(typed.remarks)
