@@ -69,7 +69,7 @@ _SYSTEM_FILES = SystemFiles()
 
 def prepare(host: str, options: ResolveOptions, files: SystemFiles = _SYSTEM_FILES) -> None:
     """Import what a question about `host` will need, if one will be asked: call it before the clock starts (50 to 100 ms)."""
-    if _address(host) or _is_localhost(host):
+    if _address(host) or _is_localhost(host) or any(_fits(wanted, host) for wanted, _, _ in options.overrides):
         return
     if options.mode == "system" and find_in_hosts(files.hosts, host):
         return
@@ -346,9 +346,12 @@ def _is_localhost(host: str) -> bool:
     return name == "localhost" or name.endswith(".localhost")
 
 
+def _fits(wanted: str, host: str) -> bool:
+    return wanted.lower().removesuffix(".") in (host.lower().removesuffix("."), "*")
+
+
 def _overridden(overrides: Sequence[tuple[str, int, tuple[str, ...]]], host: str, port: int) -> tuple[str, ...] | None:
-    name = host.lower().removesuffix(".")
     for wanted, wanted_port, addresses in overrides:
-        if wanted.lower().removesuffix(".") in (name, "*") and wanted_port in (0, port):
+        if _fits(wanted, host) and wanted_port in (0, port):
             return tuple(each.strip("[]") for each in addresses)
     return None

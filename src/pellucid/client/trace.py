@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import time
 from collections.abc import Sequence
 from importlib import import_module
 from urllib.parse import unquote
 
-from pellucid.client import connect
+from pellucid.client import connect, resolve
 from pellucid.client.options import TraceOptions
 from pellucid.client.outgoing import Outgoing
 from pellucid.client.page.loader import Page
 from pellucid.client.session import Session, Want
 from pellucid.http.cookies import Jar
 from pellucid.http.fetching import AGENT, Asking
-from pellucid.http.url import Url, parse_typed, parse_url
+from pellucid.http.url import BadUrl, Url, parse_typed, parse_url
 from pellucid.journey import Clock, Failure, Initiator, Journey, Note, Visit, document_visit
 from pellucid.spans import boot_id, new_trace_id
 
@@ -39,6 +40,9 @@ def prepare(urls: Sequence[str], options: TraceOptions) -> None:
         import_module(f"pellucid.client.{name}")
     if "tls" in wanted:
         connect.prepare("https", options.connect)
+    for typed in urls:
+        with contextlib.suppress(BadUrl):
+            resolve.prepare(parse_typed(typed)[0].host, options.resolve)
 
 
 def begin(typed: str, options: TraceOptions) -> tuple[Journey, Clock, bool]:
