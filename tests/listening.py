@@ -20,6 +20,8 @@ class Listener:
         self.files: dict[str, str | bytes] = {}
         self.types: dict[str, str | None] = {}
         """Where the type does not follow from the ending; None: Content-Type is left out."""
+        self.asked: list[tuple[str, list[tuple[str, str]]]] = []
+        """Path and fields of every request."""
         self.bodies: dict[str, bytes] = {}
         self.heads: dict[str, list[tuple[str, str]]] = {}
         self._heard = threading.Condition()
@@ -52,6 +54,7 @@ class Listener:
                     content = reading.read(size)
                 path = first.split()[1]
                 with self._heard:
+                    self.asked.append((path, fields))
                     self.heads.setdefault(path, fields)
                     self.bodies.setdefault(path, content)
                     self._heard.notify_all()

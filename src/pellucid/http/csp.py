@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -118,24 +119,24 @@ class Csp:
                 return True
             if "'strict-dynamic'" in lower and name.startswith("script-src"):
                 return by_script
-        return any(self._matches(source, url, redirected) for source in lower)
+        return any(self._matches(source, url, redirected) for source in sources)
 
     def _matches(self, source: str, url: Url, redirected: bool) -> bool:
         """Whether one source expression fits a URL (section 6.7.2.8)."""
         page = self._page
         if source == "*":
             return url.scheme in ("http", "https", "ws", "wss") or url.scheme == page.scheme
-        if source == "'self'":
+        if source.lower() == "'self'":
             return url.origin == page.origin != "null" or (
                 url.host == page.host and url.scheme in ("https", "wss") and {url.port, page.port} <= {80, 443}
             )
         if _SCHEME.fullmatch(source):
-            return _scheme_fits(source[:-1], url.scheme)
+            return _scheme_fits(source[:-1].lower(), url.scheme)
         match = _HOST.fullmatch(source)
         if match is None:
             return False
         scheme, host, port, path = match.groups()
-        if not _scheme_fits(scheme or page.scheme, url.scheme) or not host_matches(host, url.host):
+        if not _scheme_fits((scheme or page.scheme).lower(), url.scheme) or not host_matches(host.lower(), url.host):
             return False
         if not _port_fits(port, url):
             return False
@@ -182,8 +183,8 @@ def _blocked(policy: Policy, why: str, section: str) -> Remark:
 
 
 def _scheme_fits(wanted: str, scheme: str) -> bool:
-    """Section 6.7.2.9: https fits where http is allowed."""
-    return scheme == wanted or (wanted == "http" and scheme == "https") or (wanted == "ws" and scheme in ("wss", "http", "https"))
+    """Section 6.7.2.9: https fits where http is allowed. (There ws: allows http as well, which Chrome does not do.)"""
+    return scheme == wanted or (wanted, scheme) in (("http", "https"), ("ws", "wss"))
 
 
 def host_matches(pattern: str, host: str) -> bool:
@@ -204,7 +205,8 @@ def _port_fits(port: str | None, url: Url) -> bool:
 
 
 def _path_fits(pattern: str, path: str) -> bool:
-    """Section 6.7.2.12: a path that ends in a slash stands for everything below it."""
+    """Section 6.7.2.12: a path that ends in a slash stands for everything below it; %41 is A."""
+    pattern, path = unquote_to_bytes(pattern).decode("latin-1"), unquote_to_bytes(path).decode("latin-1")
     return path.startswith(pattern) if pattern.endswith("/") else path == pattern
 
 
