@@ -79,15 +79,12 @@ async def served(talk: Talk) -> AsyncIterator[Served]:
         found.tasks.add(task)
         try:
             await talk(Peer(reader, writer, found.connections))
+            writer.close()
+            await writer.wait_closed()
         except (ConnectionError, asyncio.CancelledError):
-            pass
+            writer.transport.abort()
         finally:
             found.tasks.discard(task)
-            writer.close()
-            try:
-                await writer.wait_closed()
-            except (ConnectionError, asyncio.CancelledError):
-                pass
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -95,6 +92,8 @@ async def served(talk: Talk) -> AsyncIterator[Served]:
         yield found
     finally:
         server.close()
+        for _ in range(5):  # what has been accepted by now gets its task
+            await asyncio.sleep(0)
         for task in list(found.tasks):
             task.cancel()
         await asyncio.gather(*found.tasks, return_exceptions=True)

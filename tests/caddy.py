@@ -56,7 +56,7 @@ class Caddy:
 
 
 @contextmanager
-def caddy(folder: Path, root: Path, lines: str = "", servers: str = "") -> Iterator[Caddy]:
+def caddy(folder: Path, root: Path, lines: str = "") -> Iterator[Caddy]:
     """Serve the files below `root`; `folder` is for Caddy's own."""
     folder.mkdir(exist_ok=True)
     authority = trustme.CA()
@@ -66,8 +66,7 @@ def caddy(folder: Path, root: Path, lines: str = "", servers: str = "") -> Itera
     (folder / "chain.pem").write_bytes(b"".join(blob.bytes() for blob in own.cert_chain_pems))
     port, plain = _free_ports()
     config = folder / "Caddyfile"
-    text = CONFIG.format(folder=folder, port=port, plain=plain, root=root, lines=lines)
-    config.write_text(text.replace("    persist_config off\n", f"    persist_config off\n{servers}\n", 1))
+    config.write_text(CONFIG.format(folder=folder, port=port, plain=plain, root=root, lines=lines))
     environment = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     command = [_program(), "run", "--config", config, "--adapter", "caddyfile"]
     output = (folder / "output").open("wb")

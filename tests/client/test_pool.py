@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
@@ -281,5 +282,53 @@ def test_hosts_are_apart() -> None:
                 int(one.url.rpartition(":")[2]),
                 int(other.url.rpartition(":")[2]),
             }
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_connections_do_every_request_comes_to_an_end(seed: int) -> None:
+    chance = random.Random(seed)
+
+    async def talk(peer: Peer) -> None:
+        while await peer.request():
+            await asyncio.sleep(chance.choice((0, 0, 0.001)))
+            match chance.randrange(8):
+                case 0:
+                    return
+                case 1:
+                    peer.reset()
+                    return
+                case 2:
+                    await peer.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello")
+                    return
+                case 3:
+                    await peer.send(HELLO)
+                    return
+                case 4:
+                    await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+                case 5:
+                    await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel")
+                    return
+                case _:
+                    await peer.send(HELLO)
+
+    async def run() -> None:
+        async with served(talk) as server, pooled() as asked:
+            tasks = [
+                asyncio.create_task(asked.ask(f"{server.url}/{number}", priority=chance.choice(("High", "Low", "VeryLow"))))
+                for number in range(150)
+            ]
+            for task in chance.sample(tasks, 20):
+                await asyncio.sleep(0)
+                task.cancel()
+            async with asyncio.timeout(10):
+                await asyncio.gather(*tasks, return_exceptions=True)
+            whole = [task.result() for task in tasks if not task.cancelled() and task.result().failure is None]
+            assert len(whole) > 60
+            assert all(visit.body.kept == b"hello" and in_order(visit) for visit in whole)
+            known = {"no-answer", "connection-reset", "truncated-body"}
+            assert {visit.failure.slug for visit in asked.visits if visit.failure} <= known
+            assert sum(connection.closed is None for connection in asked.connections) <= PER_HOST
 
     asyncio.run(run())

@@ -75,6 +75,11 @@ class Http1:
         self._clock = clock
         self._ahead: asyncio.Task[tuple[bytes, int]] | None = None
 
+    @property
+    def over(self) -> bool:
+        """Whether an idle one has ended already, which its watch may not have told yet."""
+        return self.wire.over or (self._ahead is not None and self._ahead.done())
+
     def watch(self) -> None:
         """Nobody uses it for now: notice when it ends."""
         if self._ahead is None:

@@ -240,6 +240,7 @@ class Http2:
 
     async def _read(self) -> None:
         """Read until the connection ends; it belongs to no one exchange."""
+        id = 0
         try:
             while True:
                 data, at = await self.wire.read()
@@ -247,6 +248,7 @@ class Http2:
                     self._lost("closed by the server", at)
                     return
                 for frame in self._frames(data):
+                    id = int.from_bytes(frame[5:9], "big")
                     if frame[3] == _GOAWAY:
                         self._goaway(frame, at)
                     else:
@@ -256,9 +258,11 @@ class Http2:
             self._lost("reset by the server", self._clock())
         except InvalidBodyLengthError as error:
             sizes = f"{error.actual_length:,} bytes, not the {error.expected_length:,} announced"
-            self._broken("truncated-body", f"The body has {sizes}")
+            if id in self._streams:
+                self._streams[id].end(self._clock(), Failure("truncated-body", f"The body has {sizes}"))
+            self._broken("the body of another answer had a wrong length")
         except ProtocolError as error:
-            self._broken("protocol-error", f"The server broke the rules of HTTP/2: {error}")
+            self._broken(f"the server broke the rules of HTTP/2: {error}")
 
     def _frames(self, data: bytes) -> Iterator[bytes]:
         """Whole frames, out of the bytes as they come."""
@@ -385,11 +389,11 @@ class Http2:
         if self.on_end is not None:
             self.on_end(self)
 
-    def _broken(self, slug: str, message: str) -> None:
+    def _broken(self, why: str) -> None:
         """What arrived cannot be understood; h2 has written a GOAWAY that says so."""
         self._flush()
-        self._fail_all(Failure(slug, message))
-        self.close("the server broke the rules of HTTP/2")
+        self._fail_all(Failure("protocol-error", f"The connection was closed: {why}"))
+        self.close(why)
 
     def _fail_all(self, failure: Failure) -> None:
         for stream in list(self._streams.values()):

@@ -256,7 +256,13 @@ class _Host:
             self._shared = None  # it goes on with what it has; others need another
         if self._shared is not None:
             return self._shared if self._shared.enter() else None
-        return self._idle.pop() if self._idle else None
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.over:
+                return connection
+            self._live.remove(connection)
+            connection.close("closed by the server while it was idle")
+        return None
 
     def _put_back(self, connection: Http1 | Http2) -> None:
         if isinstance(connection, Http1):
