@@ -56,7 +56,9 @@ def _lookup(lookup: Lookup) -> Section:
 
 def _hop(section: Section, hop: Hop) -> None:
     took = duration_text(hop.ended - hop.started)
-    why = f"for the {hop.purpose}" if hop.purpose and hop.purpose != "priming" else hop.purpose or ""
+    why = hop.purpose or ""
+    if why and why != "priming":
+        why = f"for {'' if why.startswith('the ') else 'the '}{why}"
     size = f"{hop.transport}, {size_text(hop.sent)} asked, {size_text(hop.received)} answered" if hop.received else hop.transport
     flags = f", {' '.join(hop.flags)}" if hop.flags else ""
     tone = "bad" if hop.outcome in _BAD else ""
