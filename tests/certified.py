@@ -22,6 +22,7 @@ NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 _DAY = datetime.timedelta(days=1)
 _KEYS = {"own": ec.generate_private_key(ec.SECP256R1()), "authority": ec.generate_private_key(ec.SECP256R1())}
 _KEYS["between"] = ec.generate_private_key(ec.SECP256R1())
+_SIGNS = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
 PEM = serialization.Encoding.PEM
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -86,6 +87,11 @@ class Authority:
     ) -> x509.Certificate:
         builder = self._builder(subject, _name(by.name), key, valid)
         builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        above = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key())
+        builder = builder.add_extension(above, critical=False)
+        if ca:
+            builder = builder.add_extension(_SIGNS, critical=True)
         if names:
             builder = builder.add_extension(_alternatives(names), critical=False)
         if use is not None:

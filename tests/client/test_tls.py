@@ -260,8 +260,8 @@ def test_a_weak_key(tmp_path: Path, authority: Authority) -> None:
             return await ask(port, authorities=(authority.write(tmp_path),))
 
     record = asyncio.run(go())
-    assert record.failure is not None
-    assert record.failure.slug == "certificate-weak"
+    message = "The certificate of good.test has a key that is too short: RSA 1024 bits"
+    assert record.failure == Failure("certificate-weak", message, "2048 bits are the least")
     assert record.tls is not None
     assert record.tls.chain[0].key == "RSA 1024 bits"
 

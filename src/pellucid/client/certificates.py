@@ -156,7 +156,7 @@ def explain(code: int, text: str, chain: Sequence[bytes], host: str, at: float |
         found.pop("certificate-unknown-authority", None)
     if main is None:
         main = Failure(slug, _SAYS.get(slug, "The certificate of {host} is not valid").format(host=host) + f" ({text})")
-    others = [fault.message for fault in found.values() if fault.slug != "certificate-unknown-authority"]
+    others = [fault.message for fault in found.values() if fault.slug not in _BY_OPENSSL_ALONE]
     return Failure(main.slug, "; besides, ".join([main.message, *(_lower(other) for other in others)]), main.hint)
 
 
@@ -184,6 +184,10 @@ _SAYS = {
     "certificate-unknown-authority": "The certificate of {host} was not issued by an authority that this computer trusts",
     "certificate-wrong-host": "The certificate is not for {host}",
 }
+
+
+_BY_OPENSSL_ALONE = ("certificate-unknown-authority", "certificate-weak")
+"""What is said only where OpenSSL said so: the store and the level of security decide it."""
 
 
 def _lower(sentence: str) -> str:
@@ -218,6 +222,8 @@ def _faults(chain: Sequence[bytes], host: str, at: float) -> dict[str, Failure]:
         message = f"The certificate of {host} was signed by itself, so nobody vouches for it"
         found["certificate-self-signed"] = Failure("certificate-self-signed", message, hint)
     found["certificate-unknown-authority"] = _unknown(host, described)
+    if (fault := _weak(host, described)) is not None:
+        found[fault.slug] = fault
     return found
 
 
@@ -246,6 +252,18 @@ def _wrong_use(der: bytes, host: str) -> Failure | None:
     said = ", ".join(use._name for use in uses)
     message = f"The certificate of {host} is not meant for servers: its extended key usage is {said}"
     return Failure("certificate-wrong-use", message, "A server's certificate has serverAuth there")
+
+
+def _weak(host: str, chain: Sequence[Certificate]) -> Failure | None:
+    """The first certificate whose key or signature nobody should rely on any more."""
+    for each in chain:
+        whose = f"The certificate of {host}" if each is chain[0] else f"The certificate of the authority {each.subject}"
+        bits = each.key.split()[1] if each.key.startswith(("RSA ", "DSA ")) else ""
+        if bits.isdecimal() and int(bits) < 2048:
+            return Failure("certificate-weak", f"{whose} has a key that is too short: {each.key}", "2048 bits are the least")
+        if each.signature.endswith(("MD5", "SHA-1")) and each.subject != each.issuer:
+            return Failure("certificate-weak", f"{whose} is signed too weakly: {each.signature}", "SHA-256 is what is used today")
+    return None
 
 
 def _unknown(host: str, chain: Sequence[Certificate]) -> Failure:

@@ -66,6 +66,7 @@ class Dialing:
                     return await self._adopt(*won)
                 step = self._race.next(self._clock())
                 if step is None:
+                    await names  # a mistake in there is not to be taken for a name without addresses
                     raise ConnectError(self._nothing_left())
                 if isinstance(step, Start):
                     self._start(step)
@@ -80,11 +81,13 @@ class Dialing:
             await self._put_away()
 
     async def _listen(self) -> None:
-        async for addresses in self._resolving.addresses():
-            self._race.found(addresses, self._clock())
+        try:
+            async for addresses in self._resolving.addresses():
+                self._race.found(addresses, self._clock())
+                self._news.set()
+        finally:
+            self._race.resolved()
             self._news.set()
-        self._race.resolved()
-        self._news.set()
 
     async def _until(self, instant: int | None) -> None:
         try:

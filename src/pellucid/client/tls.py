@@ -66,6 +66,8 @@ def _make(alpn: tuple[str, ...], verify: bool, authorities: tuple[str, ...]) -> 
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    # From Python 3.13 on the default refuses what RFC 5280 forbids and no browser minds, such as a missing key identifier.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if alpn:
         context.set_alpn_protocols(list(alpn))
     context.sslobject_class = _Heard

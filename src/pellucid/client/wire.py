@@ -35,6 +35,7 @@ class Flow(asyncio.Protocol):
         self._full = False
         self._over: int | None = None
         self._lost: Exception | None = None
+        self._closed = False
         self._waiter: asyncio.Future[None] | None = None
         self._drainers: list[asyncio.Future[None]] = []
         self._transport: asyncio.Transport | None = None
@@ -87,7 +88,7 @@ class Flow(asyncio.Protocol):
         """The next bytes as they came; `b""` at the end. Raises ConnectionError where the connection broke."""
         while not self._pieces:
             if self._over is not None:
-                if self._lost is not None and isinstance(self._lost, OSError) and not self._closed_by_us:
+                if isinstance(self._lost, OSError) and not self._closed:
                     raise self._reset()
                 return b"", self._over
             self._waiter = asyncio.get_running_loop().create_future()
@@ -119,11 +120,9 @@ class Flow(asyncio.Protocol):
             finally:
                 self._drainers.remove(drainer)
 
-    _closed_by_us = False
-
     def close(self) -> None:
         """Close; what has not been sent by then is not sent."""
-        self._closed_by_us = True
+        self._closed = True
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
