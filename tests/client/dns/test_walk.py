@@ -164,6 +164,14 @@ def test_at_most_ten_questions_lead_to_any_name(labels: list[str], zone_labels: 
     assert all(len(after) - len(before) == 1 for before, after in pairwise(asked[:4]))
 
 
+def test_what_is_known_to_be_no_zone_is_not_asked_again_and_underscores_are_asked_at_once() -> None:
+    world = small_world()
+    world.resolve("www.example.")
+    before = len(world.asked)
+    world.resolve("_8443._https.www.example.", "HTTPS")
+    assert [(ask.name.to_text(), ask.type) for ask in world.asked[before:]] == [("_8443._https.www.example.", "HTTPS")]
+
+
 def test_the_root_is_known_with_both_addresses_of_thirteen_servers() -> None:
     assert len(ROOT_HINTS) == 26
     assert len({name for name, _ in ROOT_HINTS}) == 13

@@ -163,9 +163,12 @@ class Walk:
         reached, count, whole = cut.name, 0, False
         while True:
             asked = name if whole else minimised(name, reached, count)
-            count += 1
             final = asked == name
-            purpose = why.purpose if final or why.purpose else f"the servers of {asked}"
+            if not final and self._is_inside(asked):
+                reached = asked
+                continue
+            count += 1
+            purpose = why.purpose if final or why.purpose else f"servers of {asked}"
             try:
                 reading = yield from self._ask_zone(cut, asked, kind if final else "A", _Asked(purpose, why.depth), final)
             except _Stop as stop:
@@ -186,6 +189,11 @@ class Walk:
                 self._remark("Some servers deny a name that only has names below it, so the whole name was asked next (RFC 8020)")
             else:
                 reached = asked
+
+    def _is_inside(self, name: dns.name.Name) -> bool:
+        """Whether it is known already that no zone begins at a name: it was answered for by the zone above."""
+        known = self.memory.answer(name, "A", self._clock())
+        return known is not None and known.outcome in ("answer", "nodata", "cname") and known.zone != name
 
     def _prime(self) -> Asking[Cut]:
         """Ask one of the hinted servers who serves the root now (RFC 9609)."""
@@ -364,10 +372,13 @@ class Walk:
 def minimised(name: dns.name.Name, reached: dns.name.Name, count: int) -> dns.name.Name:
     """The name to ask for next, a part of `name`, after `count` questions that went as far as `reached` (RFC 9156, 2.3).
 
-    The first four questions add one label each, six more share the rest evenly, so that ten do for any name.
+    The first four questions add one label each, six more share the rest evenly, so that ten do for any name. Zones hardly ever
+    begin at a label such as `_https`, so from there on the whole name is asked for.
     """
     left = len(name.labels) - len(reached.labels)
     step = 1 if count < 4 else -(-left // (10 - count)) if count < 10 else left
+    if name.labels[left - step].startswith(b"_"):
+        step = left
     return dns.name.Name(name.labels[max(left - step, 0) :])
 
 
