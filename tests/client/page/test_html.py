@@ -29,12 +29,12 @@ def starts(data: bytes) -> list[tuple[str, dict[str, str]]]:
 
 
 PIECES = [
-    "<", ">", "</", "/>", "<!--", "-->", "--!>", "<!-->", "<!--->", "<!", "<?", "<![CDATA[", "]]>", "<!doctype html>", "=", '"',
-    "'", " ", "\n", "\t", "\f", "\r\n", "\0", "/", "&amp;", "&amp", "&lt=", "&copy=1", "&#x41;", "&#128;", "&#0;", "&notit;", "&", ";",
-    "a", "B", "-", "x", "é", "src", "<img", "<img src=a>", "<p ", "<div>", "</div>", "<script>", "</script>", "</script ",
-    "<script",     "<style>", "</style>", "<title>", "</title>", "<textarea>", "</textarea>", "<noscript>", "</noscript>", "<svg>", "</svg>",
-    "<math>", "</math>", "<svg/>", "<foreignObject>", "</foreignObject>", "<mi>", "</mi>", "<desc>", "<path/>", "<xmp>", "</xmp>",
-    "<iframe>", "</iframe>", "<plaintext>", "<br>", "<a b=c d='e' f=\"g\" h>",
+    "<", ">", "</", "/>", "<!--", "-->", "--!>", "<!-->", "<!--->", "<!", "<?", "<![CDATA[", "]]>", "<!doctype html>", "=",
+    '"', "'", " ", "\n", "\t", "\f", "\r\n", "\0", "/", "&amp;", "&amp", "&lt=", "&copy=1", "&#x41;", "&#128;", "&#0;", "&notit;",
+    "&", ";", "a", "B", "-", "x", "é", "src", "<img", "<img src=a>", "<p ", "<div>", "</div>", "<script>", "</script>",
+    "</script ", "<script", "<style>", "</style>", "<title>", "</title>", "<textarea>", "</textarea>", "<noscript>",
+    "</noscript>", "<svg>", "</svg>", "<math>", "</math>", "<svg/>", "<foreignObject>", "</foreignObject>", "<mi>", "</mi>",
+    "<desc>", "<path/>", "<xmp>", "</xmp>", "<iframe>", "</iframe>", "<plaintext>", "<br>", "<a b=c d='e' f=\"g\" h>",
 ]  # fmt: skip
 SOUP = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
@@ -116,6 +116,11 @@ def test_text_of_raw_elements_comes_with_its_place() -> None:
     found = tokens(b"<style media=print>\na { }\n</style><title>a &amp; b</title>")
     assert RawText("style", "\na { }\n", 19, 1) in found
     assert RawText("title", "a & b", 41, 3) in found
+
+
+def test_a_sheet_in_svg_is_text_although_it_is_read_as_markup() -> None:
+    found = tokens(b"<svg><style>a &gt; b{<!-- x -->}<![CDATA[c > d & e{}]]></style></svg>", 2)
+    assert RawText("style", "a > b{}c > d & e{}", 12, 1) in found
 
 
 def test_svg_is_not_html() -> None:

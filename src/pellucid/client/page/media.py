@@ -10,6 +10,7 @@ tinycss2 makes tokens; it is imported only where a query is more than a word.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from pellucid.client.page.conditions import Malformed, Truth, condition, grouped
@@ -119,7 +120,9 @@ def _one_query(tokens: list[CssToken], viewport: Viewport) -> bool:
 
     words = [node.lower_value if node.type == "ident" else None for node in tokens[:2]]
     negated = words[0] == "not" and len(words) > 1 and words[1] is not None
-    if negated or (words[0] == "only" and len(words) > 1):
+    if words[0] == "only" and words[1:] in ([], [None]):
+        raise Malformed
+    if negated or words[0] == "only":
         tokens = tokens[1:]
         words = words[1:]
     kind = words[0]
@@ -150,9 +153,18 @@ def _in_parentheses(node: CssToken, viewport: Viewport) -> Truth:
         except Malformed:
             return None
     try:
+        _insist_on_whole_signs(node.content)
         return _feature(significant(node.content), viewport)
     except Malformed:
         return None
+
+
+def _insist_on_whole_signs(tokens: Sequence[CssToken]) -> None:
+    """`< =` is not `<=`."""
+    marks = [token.value if token.type == "literal" else " " if token.type == "whitespace" else "x" for token in tokens]
+    text = "".join(marks)
+    if re.search(r"[<>] +=", text):
+        raise Malformed
 
 
 def _feature(tokens: list[CssToken], viewport: Viewport) -> Truth:
@@ -265,8 +277,6 @@ def _side(name: str, tokens: list[CssToken], viewport: Viewport) -> float:
         return _ratio(tokens, viewport)
     if len(tokens) != 1:
         raise Malformed
-    if name == "resolution" and tokens[0].type == "ident" and tokens[0].lower_value == "infinite":
-        return math.inf
     value, unit = _value(tokens[0], viewport)
     wanted = "px" if name in _LENGTHS else "dppx" if name == "resolution" else ""
     if unit != wanted and not (wanted == "px" and value == 0 and unit == ""):

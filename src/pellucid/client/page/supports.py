@@ -30,9 +30,6 @@ _WORDS = {
 """Properties of which pages ask for the values, and the words Chrome takes."""
 _NOT_TAKEN = {("display", "run-in"), ("position", "-webkit-sticky")}
 _EVERYWHERE = frozenset({"inherit", "initial", "unset", "revert", "revert-layer"})
-_PSEUDO_UNKNOWN = re.compile(
-    r"(?i)::?-(?:moz|ms|o|apple|khtml)-|:(?:blank|current|nth-col|local-link|target-within|user-error)\b"
-)
 
 
 def supports(text: str | Sequence[CssToken]) -> bool:
@@ -68,8 +65,18 @@ def _function(token: CssToken) -> Truth:
     if token.lower_name == "font-tech":
         return word in _TECHNIQUES
     if token.lower_name == "selector":
-        return bool(inside) and not _PSEUDO_UNKNOWN.search("".join(each.serialize() for each in token.arguments))
+        return _selector("".join(each.serialize() for each in token.arguments))
     return False
+
+
+def _selector(text: str) -> bool:
+    from pellucid.client.page.pseudo import read_selectors  # late: few sheets ask
+    from pellucid.client.page.selectors import SelectorError
+
+    try:
+        return bool(read_selectors(text))
+    except SelectorError:
+        return False
 
 
 def _declaration(tokens: list[CssToken]) -> bool:
