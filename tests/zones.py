@@ -107,6 +107,9 @@ host.empty A 192.0.2.11
 *.wild A 192.0.2.12
 known.wild A 192.0.2.13
 *.wildalias CNAME www
+*.wildfar CNAME www.site.cdn.
+*.wildgone CNAME nothing.site.cdn.
+a.*.odd A 192.0.2.15
 old DNAME site.cdn.
 moved DNAME new.shop.lab.
 www.new A 192.0.2.14
@@ -127,6 +130,9 @@ back CNAME www.shop.lab.
 text TXT "no address here"
 host.empty A 192.0.2.32
 *.wild A 192.0.2.33
+*.wildback CNAME www.shop.lab.
+a.*.odd A 192.0.2.36
+moved DNAME shop.lab.
 ns A 127.0.53.30
 """,
         algorithms=(RSA,),
@@ -136,6 +142,7 @@ ns A 127.0.53.30
     ),
     Zone("inner.site.cdn.", "more", "www A 192.0.2.34", denial="nsec3"),
     Zone("deep.under.lab.", "more", "www A 192.0.2.40"),
+    Zone("long.lab.", "more", "www A 192.0.2.43", algorithms=("ECDSAP384SHA384",), denial="nsec3"),
     Zone("two.lab.", "more", "www A 192.0.2.41", algorithms=(ECDSA, RSA)),
     Zone("signed.open.", "leaves", "www A 192.0.2.42", denial="opt-out"),
     Zone("unsigned.lab.", "leaves", "www A 192.0.2.50", algorithms=(), ds="none"),
@@ -151,7 +158,13 @@ ns A 127.0.53.30
     Zone("future.lab.", "leaves", "www A 192.0.2.61", dates="future"),
     Zone("wrongds.lab.", "leaves", "www A 192.0.2.62", ds="wrong"),
     Zone("changed.lab.", "leaves", "www A 192.0.2.63\nother A 192.0.2.64", spoiled="changed"),
-    Zone("nodenial.lab.", "leaves", "www A 192.0.2.65\ntext TXT hello\n*.wild A 192.0.2.66", denial="nsec3", spoiled="nodenial"),
+    Zone(
+        "nodenial.lab.",
+        "leaves",
+        "www A 192.0.2.65\ntext TXT hello\n*.wild A 192.0.2.66\n*.wildfar CNAME www.site.cdn.",
+        denial="nsec3",
+        spoiled="nodenial",
+    ),
     Zone("nodenial2.lab.", "leaves", "www A 192.0.2.67\ntext TXT hello\n*.wild A 192.0.2.68", spoiled="nodenial"),
     Zone("stripped.lab.", "leaves", "www A 192.0.2.69", spoiled="stripped"),
     Zone("nokey.lab.", "leaves", "www A 192.0.2.70", spoiled="nokey"),
@@ -256,6 +269,10 @@ CASES = (
     Case("below.known.wild.shop.lab.", "A", "nxdomain", "secure"),
     Case("wild.shop.lab.", "A", "nodata", "secure"),
     Case("any.wildalias.shop.lab.", "A", "answer", "secure", "127.0.0.1"),
+    Case("any.wildfar.shop.lab.", "A", "answer", "secure", "192.0.2.31"),
+    Case("any.wildgone.shop.lab.", "A", "nxdomain", "secure"),
+    Case("any.odd.shop.lab.", "A", "nodata", "secure"),
+    Case("a.any.odd.shop.lab.", "A", "nodata", "secure"),
     Case("www.old.shop.lab.", "A", "answer", "secure", "192.0.2.31"),
     Case("nothing.old.shop.lab.", "A", "nxdomain", "secure"),
     Case("old.shop.lab.", "A", "nodata", "secure"),
@@ -276,9 +293,15 @@ CASES = (
     Case("any.wild.site.cdn.", "A", "answer", "secure", "192.0.2.33"),
     Case("any.thing.wild.site.cdn.", "A", "answer", "secure", "192.0.2.33"),
     Case("any.wild.site.cdn.", "AAAA", "nodata", "secure"),
+    Case("any.wildback.site.cdn.", "A", "answer", "secure", "127.0.0.1"),
+    Case("any.odd.site.cdn.", "A", "nodata", "secure"),
+    Case("www.moved.site.cdn.", "A", "answer", "secure", "127.0.0.1"),
+    Case("nothing.moved.site.cdn.", "A", "nxdomain", "secure"),
     Case("www.inner.site.cdn.", "A", "answer", "secure", "192.0.2.34"),
     Case("www.deep.under.lab.", "A", "answer", "secure", "192.0.2.40"),
     Case("under.lab.", "A", "nodata", "secure"),
+    Case("www.long.lab.", "A", "answer", "secure", "192.0.2.43"),
+    Case("nothing.long.lab.", "A", "nxdomain", "secure"),
     Case("www.two.lab.", "A", "answer", "secure", "192.0.2.41"),
     Case("nothing.two.lab.", "A", "nxdomain", "secure"),
     Case("www.signed.open.", "A", "answer", "secure", "192.0.2.42"),
@@ -307,6 +330,7 @@ CASES = (
     Case("nothing.nodenial.lab.", "A", "nxdomain", "bogus", "", "nothing.nodenial.lab."),
     Case("text.nodenial.lab.", "A", "nodata", "bogus", "", "text.nodenial.lab."),
     Case("any.wild.nodenial.lab.", "A", "answer", "bogus", "192.0.2.66", "any.wild.nodenial.lab."),
+    Case("any.wildfar.nodenial.lab.", "A", "answer", "bogus", "192.0.2.31", "any.wildfar.nodenial.lab."),
     Case("www.nodenial2.lab.", "A", "answer", "secure", "192.0.2.67"),
     Case("nothing.nodenial2.lab.", "A", "nxdomain", "bogus", "", "nothing.nodenial2.lab."),
     Case("text.nodenial2.lab.", "A", "nodata", "bogus", "", "text.nodenial2.lab."),

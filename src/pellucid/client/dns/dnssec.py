@@ -161,7 +161,7 @@ class _Work:
         """A record set made from a wildcard needs the proof that there is no closer name."""
         proof = self._expansion(rrset.name, wild, keys, answer.authority)
         what = dns.rdatatype.to_text(rrset.rdtype)
-        if proof.holds == "no" and answer.name != rrset.name:  # a step on the way: its own answer has the proof
+        if proof.holds == "no" and what != answer.type:  # an alias: the answer has the last step's proofs, its own has this one
             again = yield from self.fetch(rrset.name, what)
             proof = self._expansion(rrset.name, wild, keys, again.authority)
         self._link(rrset.name, f"wildcard {what}", _verdict_of(proof), proof.says)
