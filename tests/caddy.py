@@ -64,20 +64,22 @@ def caddy(folder: Path, root: Path, lines: str = "") -> Iterator[Caddy]:
     own = authority.issue_cert("localhost", "127.0.0.1")
     own.private_key_pem.write_to_path(str(folder / "key.pem"))
     (folder / "chain.pem").write_bytes(b"".join(blob.bytes() for blob in own.cert_chain_pems))
-    port, plain = _free_ports()
-    config = folder / "Caddyfile"
-    config.write_text(CONFIG.format(folder=folder, port=port, plain=plain, root=root, lines=lines))
-    environment = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    command = [_program(), "run", "--config", config, "--adapter", "caddyfile"]
-    output = (folder / "output").open("wb")
-    with output, subprocess.Popen(command, env=environment, stdout=output, stderr=output) as run:
-        try:
-            for each in (port, plain):
-                _wait_until_it_listens(each, run, folder / "output")
-            yield Caddy(port, plain, folder / "authority.pem")
-        finally:
-            run.terminate()
-            run.wait(DEADLINE)
+    for attempt in (1, 2, 3):  # a port that was free may be taken by the time it is wanted
+        port, plain = _free_ports()
+        config = folder / "Caddyfile"
+        config.write_text(CONFIG.format(folder=folder, port=port, plain=plain, root=root, lines=lines))
+        environment = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+        command = [_program(), "run", "--config", config, "--adapter", "caddyfile"]
+        output = (folder / "output").open("wb")
+        with output, subprocess.Popen(command, env=environment, stdout=output, stderr=output) as run:
+            try:
+                if _listens(port, run) and _listens(plain, run):
+                    yield Caddy(port, plain, folder / "authority.pem")
+                    return
+            finally:
+                run.terminate()
+                run.wait(DEADLINE)
+        assert attempt < 3, (folder / "output").read_text()
 
 
 def _program() -> Path:
@@ -92,13 +94,13 @@ def _free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-def _wait_until_it_listens(port: int, run: subprocess.Popen[bytes], output: Path) -> None:
-    """Caddy tells nobody when it is ready, so its door is tried."""
+def _listens(port: int, run: subprocess.Popen[bytes]) -> bool:
+    """Caddy tells nobody when it is ready, so its door is tried. False where it has ended instead."""
     until = time.monotonic() + DEADLINE
     while run.poll() is None and time.monotonic() < until:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
+            return True
         except OSError:
             time.sleep(0.01)
-    raise AssertionError(output.read_text())
+    return False

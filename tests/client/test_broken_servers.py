@@ -7,7 +7,12 @@ import asyncio
 import pytest
 
 from broken import BEHAVIOURS, broken, with_nagle
-from pellucid.journey import Visit
+from pellucid.client.connect import ConnectOptions, open_connection
+from pellucid.client.exchange import Ending, Intake
+from pellucid.client.http1 import Http1
+from pellucid.client.outgoing import Outgoing
+from pellucid.http.url import parse_url
+from pellucid.journey import Connection, Visit
 from pooled import pooled
 
 
@@ -96,10 +101,29 @@ def test_a_bomb_is_given_up_before_it_is_unpacked() -> None:
     ("name", "came"), [("silence", "and no byte of the answer had come"), ("drip", "after 20 bytes of the body")]
 )
 def test_time_runs_out(name: str, came: str) -> None:
-    visit = ask(name, timeout=0.15)
+    visit = ask(name, timeout=0.4)
     assert visit.failure is not None
     assert visit.failure.slug == "timeout"
-    assert visit.failure.message == f"The time of 0.15 s was up {came}"
+    assert visit.failure.message == f"The time of 0.4 s was up {came}"
+
+
+def test_a_long_silence_ends_an_answer_before_its_time_is_up() -> None:
+    async def run() -> Visit:
+        async with broken("drip") as server, pooled() as asked:
+            url = parse_url(server.url)
+            record = Connection(1, "http", url.host, url.port, asked.clock())
+            resolving = asked.resolver.start(url.host, url.port, "http")
+            wire = await open_connection(url, resolving, record, asked.clock, ConnectOptions())
+            visit = asked.visit(server.url)
+            intake = Intake(visit, None, limit=1000)
+            assert await Http1(wire, asked.clock).exchange(Outgoing(url), visit, intake, within=10, idle=0.3) is Ending.OVER
+            assert record.closed_why == "given up: time was up"
+            return visit
+
+    visit = asyncio.run(run())
+    assert visit.failure is not None
+    assert visit.failure.message == "The server sent nothing for 0.3 s, after 20 bytes of the body"
+    assert visit.body.kept == b"." * 20
 
 
 def test_head_of_an_answer_that_cannot_be_framed_is_shown() -> None:
