@@ -61,7 +61,7 @@ def _cells(pieces: tuple[Piece, ...], start: int, end: int, room: int) -> tuple[
             piece = pieces[number]
             glyph = LOOKS[piece.phase].glyph
             if _in_eighths(piece) and (cell + 1 == room or owner[cell + 1] != number):
-                covered = min(edges[number][1], cell + 1) - (max(edges[number][0], cell) if owner[cell - 1] == number else cell)
+                covered = min(edges[number][1], cell + 1) - max(edges[number][0], cell)
                 glyph = _EIGHTHS[min(max(round(covered * 8), 1), 8)]
             cells[cell] = (glyph, piece.phase)
             if not piece.sure and piece.phase == "timing" and (cell == 0 or owner[cell - 1] != number):

@@ -106,8 +106,8 @@ def ticks(start: int, end: int, most: int) -> tuple[list[tuple[int, str]], str]:
     """At most `most` round instants of the axis with their labels, counted from its start; and the unit: `ms` or `s`."""
     length = max(end - start, 1)
     unit, scale = ("s", 10**9) if length >= 10 * 10**9 else ("ms", 10**6)
-    step = 1
-    for step in (factor * 10**power for power in range(20) for factor in (1, 2, 5)):
+    step = 1000
+    for step in (factor * 10**power for power in range(3, 20) for factor in (1, 2, 5)):
         if length / step < max(most, 2):
             break
     return [(start + at, f"{at / scale:,.10g}") for at in range(0, length + 1, step)], unit

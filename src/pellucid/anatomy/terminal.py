@@ -101,15 +101,14 @@ def compose(
     width = max(width, LEAST)
     verdicts = [verdict] if isinstance(verdict, Verdict) else list(verdict)
     lines: list[Line] = []
-    for number, drawing in enumerate(drawings):
+    for number in range(max(len(drawings), len(verdicts))):
         if number:
             lines.append([])
         if number < len(verdicts):
             lead = "" if number == 0 else "Visited again: "
             lines += [[(part, f"verdict-{verdicts[number].tone}")] for part in wrap(f"{lead}{verdicts[number].text}", width)]
-            lines.append([])
-        if drawing.rows:
-            lines += lay_out(drawing, width)
+        if number < len(drawings) and drawings[number].rows:
+            lines += [[], *lay_out(drawings[number], width)]
     if remarks:
         lines.append([])
     for remark in remarks:
