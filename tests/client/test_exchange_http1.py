@@ -98,7 +98,7 @@ def test_chunks_have_their_places_and_the_instants_of_their_last_bytes() -> None
         async with served(talk) as server, pooled() as asked:
             visit = await asked.ask(server.url, take=take)
             body = visit.body
-            assert [(chunk.size, chunk.offset) for chunk in body.chunks] == [(5, 0), (6, 5)]
+            assert [(chunk.size, chunk.offset, chunk.extensions) for chunk in body.chunks] == [(5, 0, ";n=1"), (6, 5, "")]
             assert [data for data, _ in taken] == [b"hel", b"lo", b" world", b""]
             assert body.chunks[0].at == taken[1][1] > taken[0][1] == visit.first_byte
             assert (body.framing, body.wire, body.coded, body.decoded, body.chunk_count) == ("chunked", 40, 11, 11, 2)

@@ -125,12 +125,12 @@ class Intake:
         """Whether the rest of the body is not wanted: it would unpack to more than anybody can hold."""
         return self._decoding is not None and self._decoding.bomb
 
-    def chunk(self, at: int, size: int, offset: int) -> None:
+    def chunk(self, at: int, size: int, offset: int, extensions: str = "") -> None:
         """A chunk, a DATA frame or a read is over."""
         body = self.visit.body
         body.chunk_count += 1
         if len(body.chunks) < _MOST_CHUNKS:
-            body.chunks.append(Chunk(at, size, offset))
+            body.chunks.append(Chunk(at, size, offset, extensions))
 
     def end(self, at: int, failure: Failure | None = None) -> None:
         """Nothing more comes, whole or (`failure`) not. To be called once, whatever happened."""

@@ -238,7 +238,7 @@ class _Talk:
             if isinstance(step, bytes):
                 intake.data(step, at)
             elif isinstance(step, ChunkEnd):
-                intake.chunk(at, step.size, step.offset)
+                intake.chunk(at, step.size, step.offset, step.extensions)
             else:
                 self._take_head(step, at)
         if reader.framing is not None and reader.framing.kind != "chunked" and reader.coded > before:

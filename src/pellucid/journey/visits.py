@@ -75,6 +75,8 @@ class Chunk(msgspec.Struct, frozen=True):
     size: int
     offset: int
     """Where it begins in the coded body."""
+    extensions: str = ""
+    """Of a chunk of the chunked coding, as sent: `;name=value`."""
 
 
 class Body(msgspec.Struct):
