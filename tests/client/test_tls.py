@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
+import socket
 import ssl
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -478,3 +481,24 @@ def test_caddy_speaks_h2_and_sends_its_settings(tmp_path: Path) -> None:
     assert record.tls.verified
     assert record.tls.group == "X25519"
     assert record.tls.chain[0].names == ["localhost", "127.0.0.1"]
+
+
+def test_bytes_that_are_no_tls_end_a_connection_with_a_reason(tmp_path: Path, authority: Authority) -> None:
+    context = server_context(tmp_path, authority.issue("good.test"))
+
+    def spoil(listener: socket.socket) -> None:
+        plain, _ = listener.accept()
+        with plain, plain.dup() as twin, context.wrap_socket(plain, server_side=True) as secured:
+            secured.recv(100)
+            twin.sendall(b"HTTP/1.1 200 OK\r\n\r\nin clear all of a sudden")
+            with contextlib.suppress(OSError):
+                while secured.recv(65536):
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=spoil, args=(listener,))
+        thread.start()
+        with pytest.raises(ConnectionAbortedError, match=r"^TLS with good\.test failed: wrong version number$"):
+            asyncio.run(ask(listener.getsockname()[1], authorities=(authority.write(tmp_path),), read=2))
+        thread.join(10)
+    assert not thread.is_alive()

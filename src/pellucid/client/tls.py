@@ -23,6 +23,7 @@ MOST_MESSAGES = 200
 MOST_SESSIONS = 256
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _HEADER = 20, 21, 22, 256
 
+_TOO_OLD = ("UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "WRONG_VERSION_NUMBER", "NO_PROTOCOLS_AVAILABLE")
 MOST_CONTEXTS = 8
 _contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
 _making = Lock()
@@ -277,7 +278,7 @@ class Layer:
                 return Failure("tls-plain-http", says, "http:// instead of https:// is right there")
             shown = start[:24].decode("ascii", "replace").split("\n")[0].strip()
             return Failure("tls-not-spoken", f"{where} does not speak TLS on this port: it answered {shown!r}")
-        if error.reason in ("UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "WRONG_VERSION_NUMBER", "NO_PROTOCOLS_AVAILABLE"):
+        if not self.done and error.reason in _TOO_OLD:
             says = f"{where} chose a version of TLS that is too old to be safe"
             return Failure("tls-version", says, "TLS 1.2 and 1.3 were offered")
         return Failure("tls-failed", f"TLS with {where} failed: {reason or error}")
