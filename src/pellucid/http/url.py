@@ -14,6 +14,8 @@ from pellucid.errors import shorten
 
 __all__ = ["BadUrl", "Url", "parse_typed", "parse_url"]
 
+# What else may stand before a colon is a host with its port.
+_HOSTLESS = "about|blob|data|file|javascript|mailto|tel|urn|view-source|chrome"
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 
 
@@ -52,9 +54,9 @@ class Url(msgspec.Struct, frozen=True):
     @property
     def shown(self) -> str:
         """The URL with its host in Unicode and without the user's name and password."""
-        host = ada_url.idna.decode(self.host) if "xn--" in self.host else self.host
-        text = self.href.replace(self.host, host, 1) if host != self.host else self.href
-        return re.sub(r"//[^/@]*@", "//", text, count=1) if self.username or self.password else text
+        secret = self.username or self.password
+        text = re.sub(r"//[^/@]*@", "//", self.href, count=1) if secret else self.href
+        return text.replace(f"//{self.host}", f"//{self.shown_host}", 1) if "xn--" in self.host else text
 
     @property
     def shown_host(self) -> str:
@@ -99,11 +101,13 @@ def parse_typed(text: str) -> tuple[Url, bool]:
     Browsers assume https for names, http for localhost, for addresses and for names without a dot. Raises BadUrl.
     """
     typed = text.strip()
-    if re.match(r"(?i)https?://", typed):
+    if re.match(r"(?i)https?:", typed):
         return _asked_for(parse_url(typed)), False
-    if re.match(r"(?i)[a-z][a-z0-9+.-]*://", typed):
-        scheme = typed.partition("://")[0]
-        raise BadUrl(f"{shorten(scheme)}: is not a scheme that can be traced", "http: and https: can")
+    scheme = re.match(rf"(?i)({_HOSTLESS}|[a-z][a-z0-9+.-]*(?=://)):", typed)
+    if scheme is not None:
+        raise BadUrl(f"{shorten(scheme.group(1))}: is not a scheme that can be traced", "http: and https: can")
+    if not typed or re.match(r"/(?!/)|[.]{0,2}/(?!/)|[?#]|[.]+$", typed):
+        raise BadUrl("The URL names no host", "http://example.org/ does")
     url = _asked_for(parse_url(f"http://{typed}"))
     plain = url.host == "localhost" or url.host.endswith(".localhost") or ":" in url.host or "." not in url.host.rstrip(".")
     if plain or re.fullmatch(r"[0-9.]+", url.host):
