@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["THEMES", "unpacked"]
+__all__ = ["HAR_SCHEMA", "THEMES", "unpacked"]
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pellucid-tests" / "sites"
 THEMES = {
@@ -29,6 +29,8 @@ THEMES = {
     "startbootstrap-coming-soon@6.0.7": ("dist/index.html",),
 }
 """Packages, and the pages of them that are visited."""
+HAR_SCHEMA = "har-schema@2.0.0"
+"""JSON Schemas of HTTP archives, in the package's folder `lib`."""
 
 
 def unpacked(package: str) -> Path | None:
@@ -64,6 +66,6 @@ def bring(packages: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    missing = [package for package in THEMES if not (CACHE / package).is_dir()]
+    missing = [package for package in (*THEMES, HAR_SCHEMA) if not (CACHE / package).is_dir()]
     if missing:
         bring(missing)

@@ -59,7 +59,7 @@ def _page(journey: Journey, round: int) -> dict[str, object]:
         "startedDateTime": _time(journey, started),
         "id": f"page_{round}",
         "title": journey.shown,
-        "pageTimings": {"onContentLoad": None if content is None else _ms(content - started), "onLoad": _ms(loaded - started)},
+        "pageTimings": {"onContentLoad": -1 if content is None else _ms(content - started), "onLoad": _ms(loaded - started)},
         "_notes": journey.notes,
         "_skipped": journey.skipped,
     }

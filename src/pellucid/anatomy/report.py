@@ -95,8 +95,8 @@ def _summary(drawing: Drawing, row: Row) -> str:
         f'<span class="size">{size}</span><span class="took">{unsure}{took}</span>'
     )
     pieces = "".join(_piece(drawing, piece) for piece in row.pieces)
-    note = f'<em style="left:{_share(_end(row) - drawing.start, _length(drawing))}">{escape(row.note)}</em>' if row.note else ""
-    return f'{label}{figures}<span class="bar">{pieces}{note}</span>'
+    note = f'<em class="note">{escape(row.note)}</em>' if row.note else ""
+    return f'{label}{figures}<span class="bar">{pieces}</span>{note}'
 
 
 def _piece(drawing: Drawing, piece: Piece) -> str:
@@ -110,10 +110,6 @@ def _piece(drawing: Drawing, piece: Piece) -> str:
 
 def _length(drawing: Drawing) -> int:
     return max(drawing.end - drawing.start, 1)
-
-
-def _end(row: Row) -> int:
-    return max((piece.end for piece in row.pieces), default=0)
 
 
 def _share(part: int, whole: int) -> str:

@@ -49,7 +49,9 @@ footer { margin-top: 2rem; }
 .warning .status, .warning > .label { color: var(--warning); } .bad .status, .bad > .label { color: var(--bad); }
 .bar { grid-column: 6; position: relative; height: .8rem; }
 .row > .bar > i { position: absolute; top: 0; bottom: 0; min-width: 2px; border-radius: 1px; }
-.bar em { position: absolute; top: -.25rem; padding-left: .4rem; color: var(--dim); font-style: normal; white-space: nowrap; }
+.note { grid-column: 1 / -1; padding: 0 0 .3rem calc(var(--depth, 0) * 1rem + 1rem); color: var(--dim); font-style: normal;
+  overflow-wrap: anywhere; }
+.bad > .note, .bad .row > .note { color: var(--bad); }
 .axis .bar i { color: var(--dim); font-style: normal; font-size: .75rem; transform: translateX(-50%); }
 .axis .bar i:first-child { transform: none; }
 .axis .bar u { position: absolute; right: 0; top: 0; color: var(--dim); text-decoration: none; font-size: .75rem; }
@@ -101,7 +103,7 @@ figure ul { margin: 0; padding-left: 1.1rem; color: var(--dim); font-size: .85re
   .label, .lookup .label, .attempt .label, .tls .label, .server .label, .sql .label, .timing .label { grid-column: 1;
     padding-left: calc(var(--depth, 0) * .6rem); }
   .kind { display: none; } .status { grid-column: 2; } .size { grid-column: 3; } .took { grid-column: 4; }
-  .bar, .lines .bar { grid-column: 1 / -1; } .lines { display: none; } .bar em { display: none; }
+  .bar, .lines .bar { grid-column: 1 / -1; } .lines { display: none; }
   dl > div { grid-template-columns: 1fr; } h1 { font-size: 1.15rem; }
 }
 @media print { body { max-width: none; } .row, details { break-inside: avoid; } }

@@ -1,0 +1,90 @@
+"""What `--show` tells: every stage of every kind of journey, at every width, with nothing cut off."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from journeys import expired, nameless, shop, simple
+from pellucid.anatomy.cells import width as cells
+from pellucid.anatomy.details import STAGES, details, sections
+from pellucid.journey import CookieFate, Note, Skipped
+from scripted import Answer, Site, scripted
+
+JOURNEYS = {"shop": shop, "simple": simple, "nameless": nameless, "expired": expired}
+
+
+@pytest.mark.parametrize("name", JOURNEYS)
+@pytest.mark.parametrize("width", [40, 60, 100, 160])
+def test_no_line_is_too_long_and_nothing_is_lost(name: str, width: int) -> None:
+    journey = JOURNEYS[name]()
+    text = details(journey, STAGES, width, whole=True)
+    assert all(cells(line) <= width for line in text.splitlines())
+    assert "\x1b" not in text
+    together = re.sub(r"\s+", "", text)
+    for section in sections(journey, STAGES, whole=True):
+        for item in section.items:
+            assert re.sub(r"\s+", "", item.text) in together
+
+
+def test_colours_say_nothing_that_words_do_not() -> None:
+    plain = details(shop(), STAGES, 100)
+    coloured = re.sub(r"\x1b\[[0-9;]*m", "", details(shop(), STAGES, 100, "256"))
+    assert [line.rstrip() for line in coloured.splitlines()] == plain.splitlines()
+
+
+def test_each_stage_tells_what_it_is_about() -> None:
+    journey = shop()
+    found = {stage: details(journey, (stage,), 120) for stage in STAGES}
+    assert "from the root down" in found["dns"]
+    assert "won" in found["connect"]
+    assert "lost" in found["connect"]
+    assert "kernel" in found["connect"]
+    assert "TLSv1.3" in found["tls"]
+    assert "valid" in found["tls"]
+    assert "because of" in found["request"]
+    assert "status" in found["response"]
+    assert "framing" in found["body"]
+    assert "window" in found["page"]
+
+
+def test_strangers_cannot_write_to_the_terminal() -> None:
+    journey = simple()
+    evil = "\x1b[2J\x07\r\nx\x9b31m"
+    journey.visits[0].notes.append(Note("type", "warning", evil))
+    journey.visits[0].cookies.append(CookieFate(evil, "v", "refused", evil))
+    journey.skipped.append(Skipped(f"http://a/{evil}", "image", journey.visits[0].initiator, evil))
+    assert journey.visits[0].received is not None
+    journey.visits[0].received.headers.append(("x-evil", evil))
+    text = details(journey, STAGES, 80)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
+
+
+SITE: Site = {
+    "/": Answer(
+        "<p>x",
+        headers=(
+            ("Cache-Control", "max-age=60"),
+            ("Strict-Transport-Security", "max-age=100"),
+            ("X-Nobody-Knows", "1"),
+            ("Set-Cookie", "c=1; Domain=elsewhere.example"),
+            ("Server-Timing", 'db;dur=12.5;desc="two queries"'),
+        ),
+    )
+}
+
+
+def test_a_real_answer_is_explained_field_by_field() -> None:
+    async def going() -> str:
+        async with scripted(SITE) as running:
+            return details(await running.traced("/"), STAGES, 120)
+
+    text = asyncio.run(going())
+    assert "RFC 9110, section 15.3.1" in text, "the status"
+    assert "RFC 9111, section 5.2" in text, "cache-control"
+    assert "Not in the registry" in text, "what nobody knows"
+    assert re.search(r"cookie +c: refused", text)
+    assert "db 12.5 ms" in text
+    assert "two queries" in text
