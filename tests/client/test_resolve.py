@@ -325,6 +325,8 @@ def test_the_system_s_resolver_is_asked(tmp_path: Path) -> None:
 
 
 def test_search_domains_are_tried_for_short_names(tmp_path: Path) -> None:
+    lookup = system(tmp_path, "shop.example", conf="search house.example")
+    assert (len(lookup.addresses), len(lookup.services), len(lookup.hops)) == (3, 1, 3), "nothing is searched for"
     lookup = system(tmp_path, "inner", conf="search wrong.example house.example")
     assert lookup.addresses == ["192.0.2.3"]
     questions = [hop.question for hop in lookup.hops if hop.type == "A"]

@@ -21,10 +21,10 @@ ADDRESS = "127.0.53.200"
 WWW = dns.name.from_text("www.example.")
 
 
-def ask(says: Says, *, transport: str = "udp", timeout: float = 2.0, payload: int = 1232) -> Reply:
+def ask(says: Says, *, transport: str = "udp", timeout: float = 2.0, payload: int = 1232, address: str = ADDRESS) -> Reply:
     async def asking() -> Reply:
-        async with answering(says, ADDRESS) as server:
-            question = Ask(ADDRESS, server.port, WWW, "A", transport, payload, timeout=timeout)  # type: ignore[arg-type]
+        async with answering(says, address) as server:
+            question = Ask(address, server.port, WWW, "A", transport, payload, timeout=timeout)  # type: ignore[arg-type]
             return await Driver(Clock()).ask(question)
 
     return asyncio.run(asking())
@@ -34,9 +34,10 @@ def good(data: bytes, tcp: bool) -> list[bytes]:
     return [reply_to(data, "www.example. 60 IN A 192.0.2.1")]
 
 
+@pytest.mark.parametrize("address", [ADDRESS, "::1"])
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_a_question_and_its_answer(transport: str) -> None:
-    reply = ask(good, transport=transport)
+def test_a_question_and_its_answer(transport: str, address: str) -> None:
+    reply = ask(good, transport=transport, address=address)
     assert reply.message is not None
     assert reply.message.answer[0].to_text() == "www.example. 60 IN A 192.0.2.1"
     assert reply.trouble is None

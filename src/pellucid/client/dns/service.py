@@ -103,7 +103,8 @@ class Service:
             return await self._walked(resolving, names[0])
         answers: list[Answer] = []
         for name in names:
-            if self._options.services and name is names[-1]:
+            if self._options.services:
+                await self.drop(resolving)  # the question for the name before, which is not there
                 self._begin_services(resolving, name)
             answers = await self._both(resolving, name)
             if lookup.addresses:
@@ -120,7 +121,7 @@ class Service:
         resolving.lookup.services = record_rows(wanted, "answer")
 
     async def drop(self, resolving: _Resolving) -> None:
-        """The lookup is over: end the question for HTTPS records where it still waits."""
+        """End the question for HTTPS records where it still waits."""
         task = self._asking.pop(resolving.lookup.id, None)
         if task is not None:
             task.cancel()
