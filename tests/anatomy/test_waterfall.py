@@ -54,12 +54,21 @@ def test_more_than_twenty_of_a_kind_share_a_row() -> None:
     assert not any(row.role == "more" for row in rows(journeys.shop(), None))
 
 
-def test_what_failed_or_has_children_is_never_hidden() -> None:
+def test_what_failed_is_never_hidden_nor_what_it_hangs_below() -> None:
     visits = [visit(0, PAGE), *(visit(n, f"{PAGE}{n}", "image", by=0) for n in range(1, 60))]
     visits[50].failure = Failure("timeout", "No answer in time")
-    visits.append(visit(60, f"{PAGE}child", "image", by=40))
+    visits.append(visit(60, f"{PAGE}child", "image", by=40, failure=Failure("timeout", "No answer in time")))
     shown = {row.ref for row in rows(journey(visits)) if row.role == "visit"}
-    assert {40, 50} <= shown
+    assert {40, 50, 60} <= shown
+
+
+def test_a_hidden_request_takes_what_hangs_below_it_along() -> None:
+    modules = [visit(n, f"{PAGE}{n}.js", "script", by=0) for n in range(1, 101)]
+    imports = [visit(n + 100, f"{PAGE}{n}/a.css", "stylesheet", by=n) for n in range(1, 101)]
+    found = rows(journey([visit(0, PAGE), *modules, *imports]))
+    assert len(found) < 80
+    assert sorted(id for row in found for id in row.visits) == list(range(201))
+    assert [row.label for row in found if row.role == "more" and row.tree == (False,)][-1].endswith("more stylesheets")
 
 
 def test_visits_that_name_one_another_are_drawn_all_the_same() -> None:

@@ -141,7 +141,7 @@ def queued(journey: Journey) -> Remark | None:
     chain = chain_of(first_round(journey))
     for visit in first_round(journey):
         connection = connection_of(journey, visit)
-        if visit in chain or connection is None or connection.protocol == "h2":
+        if visit in chain or visit.kind == "icon" or connection is None or connection.protocol == "h2":
             continue
         waited = sum(piece.end - piece.start for piece in visit_pieces(journey, visit) if piece.phase == "queue")
         if waited >= 5 * MS:

@@ -3,8 +3,8 @@
 In: a Journey. Out: a Drawing. The chain of redirects stands at the root, each link with the names and connections that it needed;
 subresources hang below the document or the stylesheet that named them; a server's inside hangs below the request it answered.
 
-Problem: a page of 300 images would bury what matters. So of each kind the most telling requests are drawn (failed, with children,
-slowest, biggest, first), and the others of a parent share one row that counts them.
+Problem: a page of 300 images would bury what matters. So of each kind the most telling requests are drawn (failed, slowest,
+biggest, first) with whatever they hang below, and the others of a parent share one row that counts them.
 """
 
 from __future__ import annotations
@@ -155,12 +155,24 @@ class _Forest:
         for group in kinds.values():
             if len(group) <= most:
                 continue
-            bound = [visit for visit in group if visit.id in roots or self.children.get(visit.id) or visit.failure is not None]
-            free = [visit for visit in group if visit not in bound]
-            room = max(most - 1 - len(bound), 3)
+            free = [visit for visit in group if visit.id not in roots and visit.failure is None]
+            room = max(most - 1 - (len(group) - len(free)), 3)
             kept = {visit.id for visit in _telling(free, room)}
             hidden |= {visit.id for visit in free if visit.id not in kept}
+        above = {child.id: id for id, children in self.children.items() for child in children}
+        for visit in visits:
+            at = above.get(visit.id) if visit.id not in hidden else None
+            while at is not None and at in hidden:  # what is shown hangs below something that is
+                hidden.discard(at)
+                at = above.get(at)
         return hidden
+
+    def _below(self, visit: Visit) -> list[Visit]:
+        """A visit that is hidden, and everything below it, which is hidden as well."""
+        found = [visit]
+        for each in found:
+            found += self.children.get(each.id, [])
+        return found
 
     def rows(self) -> list[Row]:
         rows: list[Row] = []
@@ -174,7 +186,7 @@ class _Forest:
             rows += [*self.arrivals.get(visit.id, []), self._visit_row(visit, tree)]
             below = self.children.get(visit.id, [])
             shown = [child for child in below if child.id not in self.hidden]
-            bundles = _bundles([child for child in below if child.id in self.hidden])
+            bundles = _bundles([each for child in below if child.id in self.hidden for each in self._below(child)])
             if self.most is None or visit in self.chain or tells_more(visit, self.length):
                 rows += inside_rows(visit, tree, bool(below))
             for at, bundle in reversed(list(enumerate(bundles))):
