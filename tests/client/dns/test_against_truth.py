@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 import dns.flags
@@ -12,9 +13,10 @@ import pytest
 
 from hierarchy import Laboratory
 from validated import validated
-from zones import CASES, Case
+from zones import CASES, PARTS, ZONES, Case
 
 ANSWERED = [case for case in CASES if case.end != "failure"]
+KEEP_WAITING = {"alllame", "dead", "halfdead", "halfsilent", "loop1", "lossy", "missingglue", "silent", "slow"}
 OPTED_OUT = {("nothing.open.", "A"), ("unsigned.open.", "DS")}
 """delv does not say that such a denial leaves room for delegations; Unbound does, as RFC 5155 (section 9.2) has it."""
 
@@ -38,14 +40,37 @@ def test_our_verdict(lab: Laboratory, case: Case) -> None:
 
 @pytest.mark.parametrize("case", ANSWERED, ids=name_of)
 def test_unbounds_verdict(unbound: tuple[str, int], case: Case) -> None:
-    checked, unchecked = ask(unbound, case, check=True), ask(unbound, case, check=False)
+    unchecked = ask(unbound, case.name, case.type, check=False)
     assert unchecked.rcode() == (dns.rcode.NXDOMAIN if case.end == "nxdomain" else dns.rcode.NOERROR)
-    failed, validated = checked.rcode() == dns.rcode.SERVFAIL, checked.flags & dns.flags.AD
-    assert ("bogus" if failed else "secure" if validated else "insecure") == case.verdict
+    assert unbounds_verdict(unbound, case.name, case.type) == case.verdict
 
 
-def ask(resolver: tuple[str, int], case: Case, *, check: bool) -> dns.message.Message:
-    query = dns.message.make_query(case.name, case.type, want_dnssec=True)
+def test_random_questions(lab: Laboratory, unbound: tuple[str, int]) -> None:
+    """Names put together from the laboratory's own labels, of any type: nothing but the verdict is known of them."""
+    dice = random.Random(20_300_118)
+    labels = sorted({label for case in CASES for label in case.name.split(".") if label} - KEEP_WAITING | {"*", "a", "ns1"})
+    zones = sorted(zone.name for zone in ZONES if zone.server in PARTS and zone.name.split(".")[0] not in KEEP_WAITING)
+    types = ("A", "A", "AAAA", "CNAME", "DNAME", "DNSKEY", "DS", "HTTPS", "NS", "NSEC3PARAM", "SOA", "TXT")
+    differing = []
+    for _ in range(120):
+        words = [dice.choice(labels) for _ in range(dice.choice((0, 1, 1, 2, 2, 3)))]
+        name = ".".join([*words, dice.choice(zones).rstrip(".")]).rstrip(".") + "."
+        kind = dice.choice(types)
+        theirs, ours = unbounds_verdict(unbound, name, kind), validated(lab, name, kind).validation.verdict
+        if theirs != ours:
+            differing.append((name, kind, theirs, ours))
+    assert not differing
+
+
+def unbounds_verdict(unbound: tuple[str, int], name: str, kind: str) -> str:
+    checked = ask(unbound, name, kind, check=True)
+    if checked.rcode() != dns.rcode.SERVFAIL:
+        return "secure" if checked.flags & dns.flags.AD else "insecure"
+    return "indeterminate" if ask(unbound, name, kind, check=False).rcode() == dns.rcode.SERVFAIL else "bogus"
+
+
+def ask(resolver: tuple[str, int], name: str, kind: str, *, check: bool) -> dns.message.Message:
+    query = dns.message.make_query(name, kind, want_dnssec=True)
     query.flags |= 0 if check else dns.flags.CD
     answer, _ = dns.query.udp_with_fallback(query, resolver[0], timeout=15, port=resolver[1])
     return answer
