@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answering import Says, answering, reply_to
-from pellucid.client.dns.asking import Ask, Reply
+from pellucid.client.dns.asking import Ask, Asking, Reply
 from pellucid.client.dns.driver import Driver
 from pellucid.journey import Clock
 
@@ -118,6 +118,32 @@ def test_nobody_there_is_known_at_once(transport: str) -> None:
 def test_tcp_that_ends_too_early_or_is_garbage_is_malformed(messages: list[bytes]) -> None:
     reply = ask(lambda data, tcp: messages, transport="tcp")
     assert reply.trouble == "malformed"
+
+
+def test_a_question_that_is_given_up_is_told_of_and_ends_the_run() -> None:
+    """Even where it was the generator's last: what cancels must not be taken for an answer."""
+    told: list[Reply] = []
+
+    def steps(port: int) -> Asking[str]:
+        told.append((yield Ask(ADDRESS, port, WWW, "A", timeout=30)))
+        return "an answer"
+
+    async def asking() -> None:
+        heard = asyncio.Event()
+
+        def silent(data: bytes, tcp: bool) -> list[bytes]:
+            heard.set()
+            return []
+
+        async with answering(silent, ADDRESS) as server:
+            task = asyncio.create_task(Driver(Clock()).run(steps(server.port)))
+            await heard.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(asking())
+    assert [(reply.trouble, reply.why) for reply in told] == [("timeout", "no answer until the lookup was given up")]
 
 
 GARBAGE = st.one_of(

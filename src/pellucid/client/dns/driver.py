@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from contextlib import suppress
 from secrets import randbelow
 
 import dns.exception
@@ -74,7 +75,8 @@ class Driver:
                     reply = await self.ask(ask)
                 except asyncio.CancelledError:
                     # So that the question which took too long is told of as well.
-                    steps.send(Reply(started, self.clock(), trouble="timeout", why="no answer until the lookup was given up"))
+                    with suppress(StopIteration):
+                        steps.send(Reply(started, self.clock(), trouble="timeout", why="no answer until the lookup was given up"))
                     raise
                 ask = steps.send(reply)
         except StopIteration as end:
