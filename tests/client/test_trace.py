@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from pellucid.client.options import TraceOptions
+from pellucid.client.resolve import ResolveOptions
 from pellucid.client.trace import begin, trace
 from pellucid.http.cookies import Jar
 from pellucid.journey import Journey, document_visit
@@ -277,3 +278,24 @@ def test_the_request_joins_the_servers_trace_on_its_own_site_only() -> None:
 def test_what_is_no_page_names_nothing(type: str) -> None:
     journey, _ = traced({"/": Answer("<img src=c.png>", type=type)})
     assert paths(journey) == ["/"]
+
+
+def test_an_assumed_https_that_nobody_speaks_is_asked_again_over_http() -> None:
+    async def going() -> Journey:
+        async with scripted({"/": Answer("<p>x")}) as running:
+            names = ResolveOptions(overrides=(("shop.example", 0, ("127.0.0.1",)),), services=False)
+            told = TraceOptions(only_document=True, resolve=names)
+            journey, clock, assumed = begin(f"shop.example:{running.port}", told)
+            assert assumed
+            await trace(journey, clock, told, assumed=assumed)
+            return journey
+
+    journey = asyncio.run(going())
+    first, second = journey.visits
+    assert first.url.startswith("https:")
+    assert first.received is None
+    assert second.url.startswith("http:")
+    assert second.redirected_from == first.id
+    assert document_visit(journey.visits) is second
+    assert journey.failure is None
+    assert any(note.topic == "upgrade" for note in journey.notes)

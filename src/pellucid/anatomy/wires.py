@@ -93,7 +93,8 @@ def _connection(journey: Journey, connection: Connection) -> Section:
         rate = "" if kernel.delivery_rate is None else f", {size_text(kernel.delivery_rate)}/s delivered"
         section.add(
             f"round trip {kernel.rtt / 1000:g} ms ± {kernel.rtt_variance / 1000:g}, "
-            f"{count_text(kernel.retransmits, 'retransmit')}, window {kernel.congestion_window} segments of {kernel.mss} bytes{rate}",
+            f"{count_text(kernel.retransmits, 'retransmit')}, "
+            f"window {kernel.congestion_window} segments of {kernel.mss} bytes{rate}",
             "kernel",
             "as the kernel measured it on this connection, whatever the server did",
             "RFC 6298",

@@ -88,9 +88,13 @@ class Session:
         """Now, in seconds since 1970, on the clock of the journey."""
         return self.journey.began + self.clock() / 1e9
 
-    async def fetch(self, want: Want, take: Taker | None = None, heard: Heard | None = None) -> Visit:
-        """Fetch with all redirects; gives the last visit. `heard` is called when an interim answer or a head has come."""
-        redirected_from: int | None = None
+    async def fetch(
+        self, want: Want, take: Taker | None = None, heard: Heard | None = None, *, after: Visit | None = None
+    ) -> Visit:
+        """Fetch with all redirects; gives the last visit. `heard` is called when an interim answer has come. `after` is the
+        visit that led here, where it was no answer that did.
+        """
+        redirected_from = after.id if after is not None else None
         while True:
             want, upgrades = self._upgraded(want)
             visit = self._visit(want, upgrades, redirected_from)

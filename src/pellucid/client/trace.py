@@ -77,9 +77,8 @@ async def _rounds(session: Session, url: Url, assumed: bool) -> None:
         why = last.failure.message if last.failure is not None else "nothing answered"
         journey.notes.append(Note("upgrade", "warning", f"https was assumed, and failed: {why}. Then http was tried"))
         journey.url, journey.shown = plain.href, plain.shown
-        for visit in journey.visits:
-            visit.round = 0
-        last = await _round(session, plain)
+        last.redirected_to = plain.href
+        last = await _round(session, plain, after=last)
     if options.twice and last.received is not None:
         session.round = 2
         await _round(session, url)
@@ -89,8 +88,8 @@ async def _rounds(session: Session, url: Url, assumed: bool) -> None:
         await _look_inside(session)
 
 
-async def _round(session: Session, url: Url) -> Visit:
-    """One visit: the document with its redirects, then what it names."""
+async def _round(session: Session, url: Url, after: Visit | None = None) -> Visit:
+    """One visit: the document with its redirects, then what it names. `after` is the visit instead of which it is made."""
     options = session.options
     asking = Asking(url, method=options.method)
     headers = list(options.headers)
@@ -110,7 +109,7 @@ async def _round(session: Session, url: Url) -> Visit:
         if page is not None:
             page.hear(visit)
 
-    last = await session.fetch(want, None if options.only_document else take, heard)
+    last = await session.fetch(want, None if options.only_document else take, heard, after=after)
     for page in pages:
         if page.visit is last and not options.only_document:
             await page.finish()
