@@ -1,4 +1,4 @@
-"""Whether a page may read what came from another origin (Fetch, section 4.9 "CORS check").
+"""Whether a page may read what came from another origin (Fetch, "CORS check").
 
 In: a request as asked and the head of its answer. Out: `Cors`: passed or not, with what was missing. Pure.
 """
@@ -14,7 +14,7 @@ from pellucid.http.sites import same_origin
 
 __all__ = ["Cors", "check"]
 
-_SOURCE = "Fetch, section 4.9"
+_SOURCE = "Fetch, CORS check"
 
 
 class Cors(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ def check(asking: Asking, headers: Pairs) -> Cors:
     vary = (field(headers, "vary") or "").lower()
     if "origin" not in vary and vary.strip() != "*":
         message = f"{origin} may read it, but Vary does not name Origin: a cache may give this permission to another page"
-        return Cors(True, Remark("cors", "warning", message, "Fetch, section 3.3.5"))
+        return Cors(True, Remark("cors", "warning", message, "Fetch, CORS protocol and HTTP caches"))
     return Cors(True, Remark("cors", "good", f"{origin} may read it", _SOURCE))
 
 

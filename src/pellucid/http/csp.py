@@ -105,7 +105,7 @@ class Csp:
             if self._allowed(name, sources, url, nonce, integrity, redirected, by_script):
                 continue
             shown = f"{name} {' '.join(sources)}".strip()[:120]
-            found.append(_blocked(policy, f"the page says {shown}", "6.7.2.5"))
+            found.append(_blocked(policy, f"the page says {shown}", "6.7.2"))
         return tuple(found)
 
     def _allowed(
@@ -152,7 +152,7 @@ class Csp:
             name, sources = decided
             if not _inline_allowed(sources, text, nonce):
                 shown = f"{name} {' '.join(sources)}".strip()[:120]
-                found.append(_blocked(policy, f"it stands in the page itself, which says {shown}", "6.7.3.3"))
+                found.append(_blocked(policy, f"it stands in the page itself, which says {shown}", "6.7.3"))
         return tuple(found)
 
 

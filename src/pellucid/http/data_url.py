@@ -1,4 +1,4 @@
-"""URLs that hold their own content (Fetch, section 6, "data: URL processor").
+"""URLs that hold their own content (Fetch, "data: URL processor").
 
 In: a `data:` URL. Out: its media type and its bytes. Pure.
 """

@@ -64,7 +64,7 @@ def destination(asking: Asking) -> str:
 
 
 def tainted(asking: Asking) -> bool:
-    """Whether redirects led from a foreign origin on to another one, so that the origin may not be told (Fetch, 2.2.5)."""
+    """Whether redirects led from a foreign origin on to another one: then the origin is not told (Fetch, "redirect-taint")."""
     if asking.client is None:
         return False
     last: Url | None = None
@@ -76,7 +76,10 @@ def tainted(asking: Asking) -> bool:
 
 
 def origin_of(asking: Asking) -> str | None:
-    """The value of Origin (Fetch, section 3.2): for requests with cors, and for all that may change something; None: left out."""
+    """The value of Origin, for requests with cors and for all that may change something; None: left out.
+
+    Fetch, "append a request Origin header".
+    """
     if asking.client is None:
         return None
     told = "null" if tainted(asking) else asking.client.origin
@@ -101,7 +104,7 @@ def with_credentials(asking: Asking) -> bool:
 
 
 def fetch_site(asking: Asking) -> str:
-    """Sec-Fetch-Site: how the one who asks stands to what is asked for, redirects included (Fetch Metadata, section 2.4)."""
+    """Sec-Fetch-Site: how the one who asks stands to what is asked for, redirects included (Fetch Metadata, Sec-Fetch-Site)."""
     if asking.client is None:
         return "none"
     found = "same-origin"

@@ -8,7 +8,6 @@ from __future__ import annotations
 __all__ = ["FIELDS"]
 
 _S = "RFC 9110, section "
-_F = "Fetch, section "
 
 FIELDS: dict[str, tuple[str, str]] = {
     # What is asked for, and by whom
@@ -23,7 +22,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "accept-language": ("The languages that are welcome, with weights", f"{_S}12.5.4"),
     "accept-datetime": ("The past time whose version is wanted (Memento)", "RFC 7089, section 2.1.1"),
     "accept-patch": ("The media types that PATCH takes here", "RFC 5789, section 3.1"),
-    "accept-post": ("The media types that POST takes here", "RFC 7240 and LDP, section 7.1"),
+    "accept-post": ("The media types that POST takes here", "Linked Data Platform 1.0, section 7.1"),
     "accept-ranges": ("Whether parts can be asked for, and in which unit", f"{_S}14.3"),
     "accept-ch": ("The client hints that the server would like", "RFC 8942, section 3.1"),
     "accept-signature": ("The message signature that is wanted in the answer", "RFC 9421, section 5.1"),
@@ -48,11 +47,11 @@ FIELDS: dict[str, tuple[str, str]] = {
     "early-data": ("The request came in TLS early data, which could be replayed", "RFC 8470, section 5.1"),
     "idempotency-key": ("The same key is never carried out twice", "draft-ietf-httpapi-idempotency-key-header"),
     "purpose": ("prefetch: nobody has asked for it yet", "Chrome"),
-    "sec-purpose": ("prefetch: nobody has asked for it yet", f"{_F}3.5.1"),
-    "sec-fetch-site": ("How the page that asks stands to what is asked for", "Fetch Metadata, section 2.4"),
-    "sec-fetch-mode": ("In which mode the browser fetches: navigate, cors, no-cors", "Fetch Metadata, section 2.2"),
-    "sec-fetch-user": ("A user's own action led to this navigation", "Fetch Metadata, section 2.5"),
-    "sec-fetch-dest": ("What it is fetched for: document, script, image", "Fetch Metadata, section 2.1"),
+    "sec-purpose": ("prefetch: nobody has asked for it yet", "Fetch, Sec-Purpose header"),
+    "sec-fetch-site": ("How the page that asks stands to what is asked for", "Fetch Metadata, Sec-Fetch-Site"),
+    "sec-fetch-mode": ("In which mode the browser fetches: navigate, cors, no-cors", "Fetch Metadata, Sec-Fetch-Mode"),
+    "sec-fetch-user": ("A user's own action led to this navigation", "Fetch Metadata, Sec-Fetch-User"),
+    "sec-fetch-dest": ("What it is fetched for: document, script, image", "Fetch Metadata, Sec-Fetch-Dest"),
     "sec-fetch-storage-access": ("Whether the page has its cookies although it is a stranger's", "Storage Access Headers"),
     "sec-ch-ua": ("The browser's brands and main versions", "User-Agent Client Hints, section 3.1"),
     "sec-ch-ua-mobile": ("Whether the browser prefers pages for phones", "User-Agent Client Hints, section 3.6"),

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 __all__ = ["MORE_FIELDS"]
 
-_F = "Fetch, section "
-
 MORE_FIELDS: dict[str, tuple[str, str]] = {
     # What a browser may do with it
     "strict-transport-security": ("From now on only https, even where a link says http", "RFC 6797, section 6.1"),
@@ -16,7 +14,7 @@ MORE_FIELDS: dict[str, tuple[str, str]] = {
     "content-security-policy-report-only": ("A policy that is tried out: breaches are told, not stopped", "CSP 3, section 3.2"),
     "x-content-security-policy": ("Firefox's and IE's first form of Content-Security-Policy", "CSP 1.0"),
     "x-webkit-csp": ("WebKit's first form of Content-Security-Policy", "CSP 1.0"),
-    "x-content-type-options": ("nosniff: take the type as said", f"{_F}3.5"),
+    "x-content-type-options": ("nosniff: take the type as said", "Fetch, X-Content-Type-Options header"),
     "x-frame-options": ("Who may show the page in a frame; frame-ancestors of CSP says it today", "HTML, section 7.9"),
     "x-xss-protection": ("A filter that browsers no longer have", "Internet Explorer 8"),
     "x-permitted-cross-domain-policies": ("What Flash and PDF may load from here", "Adobe"),
@@ -34,7 +32,7 @@ MORE_FIELDS: dict[str, tuple[str, str]] = {
     "cross-origin-opener-policy-report-only": ("Cross-Origin-Opener-Policy tried out", "HTML, section 7.1.3.2"),
     "cross-origin-embedder-policy": ("Only parts that agree may be embedded", "HTML, section 7.1.4"),
     "cross-origin-embedder-policy-report-only": ("Cross-Origin-Embedder-Policy tried out", "HTML, section 7.1.4"),
-    "cross-origin-resource-policy": ("Which sites may embed this", f"{_F}3.7"),
+    "cross-origin-resource-policy": ("Which sites may embed this", "Fetch, Cross-Origin-Resource-Policy header"),
     "origin-agent-cluster": ("Whether the origin wants a process of its own", "HTML, section 7.1.2"),
     "expect-ct": ("Certificate Transparency is demanded; all do so by now", "RFC 9163, section 2.1"),
     "public-key-pins": ("Keys that the certificate must have; given up", "RFC 7469, section 2.1"),
@@ -51,14 +49,17 @@ MORE_FIELDS: dict[str, tuple[str, str]] = {
     "p3p": ("A statement on privacy for Internet Explorer", "P3P 1.0"),
     "x-robots-tag": ("What search engines may do with it", "Google"),
     # CORS
-    "access-control-allow-origin": ("Which origin's scripts may read this", f"{_F}3.3.3"),
-    "access-control-allow-credentials": ("Whether that also holds with cookies", f"{_F}3.3.3"),
-    "access-control-allow-methods": ("The methods that other origins may use", f"{_F}3.3.3"),
-    "access-control-allow-headers": ("The fields that other origins may send", f"{_F}3.3.3"),
-    "access-control-expose-headers": ("The fields of the answer that their scripts may read", f"{_F}3.3.3"),
-    "access-control-max-age": ("How many seconds the permission may be remembered", f"{_F}3.3.3"),
-    "access-control-request-method": ("The method that is asked for permission", f"{_F}3.3.2"),
-    "access-control-request-headers": ("The fields that are asked for permission", f"{_F}3.3.2"),
+    "access-control-allow-origin": ("Which origin's scripts may read this", "Fetch, CORS protocol, HTTP responses"),
+    "access-control-allow-credentials": ("Whether that also holds with cookies", "Fetch, CORS protocol, HTTP responses"),
+    "access-control-allow-methods": ("The methods that other origins may use", "Fetch, CORS protocol, HTTP responses"),
+    "access-control-allow-headers": ("The fields that other origins may send", "Fetch, CORS protocol, HTTP responses"),
+    "access-control-expose-headers": (
+        "The fields of the answer that their scripts may read",
+        "Fetch, CORS protocol, HTTP responses",
+    ),
+    "access-control-max-age": ("How many seconds the permission may be remembered", "Fetch, CORS protocol, HTTP responses"),
+    "access-control-request-method": ("The method that is asked for permission", "Fetch, CORS protocol, HTTP requests"),
+    "access-control-request-headers": ("The fields that are asked for permission", "Fetch, CORS protocol, HTTP requests"),
     "access-control-request-private-network": ("Permission is asked to reach a private network", "Private Network Access"),
     "access-control-allow-private-network": ("Public pages may reach this private server", "Private Network Access"),
     "timing-allow-origin": ("Which origins may see how long it took", "Resource Timing, section 3.5.2"),

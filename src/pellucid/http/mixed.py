@@ -43,7 +43,7 @@ def judge(page: Url, url: Url, kind: str, *, upgrade_insecure: bool = False, red
         message = f"A {_word(kind)} over http in a page of https: a browser asks for it over https, and gives up where that fails"
         return Mixed("upgrade", _secure(url), Remark("mixed-content", "warning", message, "Mixed Content, section 4.1"))
     message = f"A {_word(kind)} over http in a page of https: a browser blocks it"
-    return Mixed("block", url, Remark("mixed-content", "error", message, "Mixed Content, section 5.1"))
+    return Mixed("block", url, Remark("mixed-content", "error", message, "Mixed Content, should fetching be blocked"))
 
 
 def _secure(url: Url) -> Url:

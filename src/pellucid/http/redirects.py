@@ -1,4 +1,4 @@
-"""Where an answer sends a browser (Fetch, section 4.4 "HTTP-redirect fetch"; RFC 9110, section 15.4).
+"""Where an answer sends a browser (Fetch, "HTTP-redirect fetch"; RFC 9110, section 15.4).
 
 In: a request and the head of its answer. Out: the next request in outline, the reason why there is none, or None where the answer
 is no redirect. Pure; it follows nothing itself.

@@ -66,7 +66,7 @@ def is_html(essence: str) -> bool:
 
 
 def is_nosniff(headers: Pairs) -> bool:
-    """Whether X-Content-Type-Options says nosniff (Fetch, section 3.5): its first value counts."""
+    """Whether X-Content-Type-Options says nosniff (Fetch, X-Content-Type-Options): its first value counts."""
     values = [part.strip(" \t") for line in field_lines(headers, "x-content-type-options") for part in line.split(",")]
     return bool(values) and values[0].lower() == "nosniff"
 
@@ -105,7 +105,7 @@ def _sniff(content_type: str | None, supplied: MediaType | None, head: bytes, ki
 
 
 def _by_kind(name: str, head: bytes, kind: str) -> tuple[str, str, str] | None:
-    """Pictures, sound, video and fonts are known by their first bytes, whatever was said (sections 8.2 to 8.4)."""
+    """Pictures, sound, video and fonts are known by their first bytes, whatever was said (sections 8.2, 8.3 and 8.7)."""
     if is_xml(name):
         return None
     top = name.partition("/")[0]
@@ -114,7 +114,7 @@ def _by_kind(name: str, head: bytes, kind: str) -> tuple[str, str, str] | None:
     elif kind == "media" or top in ("audio", "video") or name == "application/ogg":
         found, section = _media(head), "8.3"
     elif kind == "font":
-        found, section = _match(FONTS, head), "8.4"
+        found, section = _match(FONTS, head), "8.7"
     else:
         return None
     if found is None or found[0] == name:
@@ -172,7 +172,7 @@ def _text_or_binary(head: bytes) -> tuple[str, str]:
 def _judge(
     supplied: MediaType | None, content_type: str | None, computed: str, kind: str, nosniff: bool
 ) -> tuple[list[Remark], bool]:
-    """What a browser makes of the type: scripts and styles with nosniff (Fetch, section 3.5), and scripts of foreign types."""
+    """What a browser makes of the type: scripts and styles with nosniff, and scripts of foreign types (Fetch)."""
     found: list[Remark] = []
     if supplied is None:
         said = "Content-Type was not sent" if content_type is None else f"Content-Type said {content_type!r}, which is no type"
@@ -181,16 +181,16 @@ def _judge(
     said = name or "no type"
     if kind == "script" and nosniff and not is_javascript(name):
         message = f"A browser blocks this script: its type is {said}, not JavaScript's, and nosniff was sent"
-        return [*found, Remark("type", "error", message, "Fetch, section 3.5")], True
+        return [*found, Remark("type", "error", message, "Fetch, X-Content-Type-Options header")], True
     if kind == "stylesheet" and nosniff and name != "text/css":
         message = f"A browser blocks this style sheet: its type is {said}, not text/css, and nosniff was sent"
-        return [*found, Remark("type", "error", message, "Fetch, section 3.5")], True
+        return [*found, Remark("type", "error", message, "Fetch, X-Content-Type-Options header")], True
     if kind == "script" and (name.startswith(("audio/", "image/", "video/")) or name == "text/csv"):
         message = f"A browser blocks this script: {name} is never one"
-        return [*found, Remark("type", "error", message, "Fetch, section 2.9")], True
+        return [*found, Remark("type", "error", message, "Fetch, blocking by MIME type")], True
     if kind == "stylesheet" and name and name != "text/css":
         message = f"A browser leaves this style sheet out: its type is {name}, not text/css"
-        return [*found, Remark("type", "error", message, "HTML, section 4.6.7.20")], True
+        return [*found, Remark("type", "error", message, "HTML, link type stylesheet")], True
     if kind in ("document", "iframe") and computed != name and supplied is not None:
         message = f"{name} was said, but the body was taken for {computed}"
         found.append(Remark("type", "warning", message, "MIME Sniffing, section 7"))
