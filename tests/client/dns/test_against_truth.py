@@ -50,7 +50,8 @@ def test_random_questions(lab: Laboratory, unbound: tuple[str, int]) -> None:
     dice = random.Random(20_300_118)
     labels = sorted({label for case in CASES for label in case.name.split(".") if label} - KEEP_WAITING | {"*", "a", "ns1"})
     zones = sorted(zone.name for zone in ZONES if zone.server in PARTS and zone.name.split(".")[0] not in KEEP_WAITING)
-    types = ("A", "A", "AAAA", "CNAME", "DNAME", "DNSKEY", "DS", "HTTPS", "NS", "NSEC3PARAM", "SOA", "TXT")
+    # Without DNAME: asked for one, Unbound 1.17 wants a signature of the CNAME that was made from the DNAME above the name.
+    types = ("A", "A", "AAAA", "CNAME", "DNSKEY", "DS", "HTTPS", "NS", "NSEC3PARAM", "SOA", "TXT")
     differing = []
     for _ in range(120):
         words = [dice.choice(labels) for _ in range(dice.choice((0, 1, 1, 2, 2, 3)))]
