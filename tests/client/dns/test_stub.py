@@ -134,6 +134,27 @@ def test_no_such_name_and_no_such_type_are_answers() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("records", "flags", "words"),
+    [
+        ((), 0, "it does not resolve for others (no RA flag)"),
+        (("www.example. 9 CNAME x.else.",), dns.flags.AA, "it is an alias of x.else., and it goes no further"),
+    ],
+)
+def test_a_server_that_does_not_resolve_for_others_is_passed_over(records: tuple[str, ...], flags: int, words: str) -> None:
+    def authority(ask: Ask) -> Reply:
+        made = reply(ask, *records, flags=flags)
+        assert made.message is not None
+        made.message.flags &= ~dns.flags.RA
+        return made
+
+    hops: list[Hop] = []
+    answer, _ = play(ask_resolvers(resolvers(), WWW, "A", hops), authority, good)
+    assert answer.outcome == "answer"
+    assert hops[0].outcome == "lame"
+    assert words in hops[0].says
+
+
 def test_the_chain_of_aliases_is_followed_in_the_answer_whatever_its_order() -> None:
     def chain(ask: Ask) -> Reply:
         aliases = ("a.example. 90 CNAME b.example.", "www.example. 60 CNAME a.example.")

@@ -107,6 +107,11 @@ def _judge(ask: Ask, reply: Reply) -> tuple[Outcome, str, Ask | None]:
         return "servfail", f"it failed ({dns.rcode.to_text(code)})", None
     chain = follow(message, ask.name, ask.type)
     if not chain or chain[-1].rdtype != dns.rdatatype.from_text(ask.type):
+        walks = message.flags & dns.flags.RA
+        if not walks and chain:
+            return "lame", f"it is an alias of {target_of(chain[-1])}, and it goes no further for others (no RA flag)", None
+        if not walks and not message.flags & dns.flags.AA:
+            return "lame", "it does not resolve for others (no RA flag)", None
         alias = f" (an alias of {target_of(chain[-1])})" if chain else ""
         return "nodata", f"the name exists{alias}, but has no {ask.type} record{_validated(message)}", None
     found = [rdata.to_text() for rdata in chain[-1]]
