@@ -1,7 +1,8 @@
 """Content codings undone while they arrive: gzip, deflate, br, zstd, alone or one in another (RFC 9110, section 8.4).
 
 In: the codings in the order in which they were applied, then the coded bytes in any pieces. Out: decoded pieces of about 128 kB
-at most, remarks, and a failure where the bytes are not what their coding says. It knows neither framing nor sockets.
+at most, remarks, and a failure where the bytes are not what their coding says. It knows neither framing nor sockets. Importing it takes
+milliseconds, for the decoders' sake: who measures imports it beforehand.
 
 Problem: a few kilobytes may unpack to gigabytes, and a broken stream may be noticed only at its end. Naive: unpack the whole.
 Choice: every decoder is asked for a bounded piece at a time, so memory doesn't depend on what was sent; and what has unpacked to
@@ -16,8 +17,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+import brotli
+
 from pellucid.errors import shorten
 from pellucid.journey import Failure, Note
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 __all__ = ["Decoding"]
 
@@ -117,8 +125,6 @@ class _Brotli:
     behind = 0
 
     def __init__(self) -> None:
-        import brotli
-
         self._error: type[Exception] = brotli.error
         self._stream = brotli.Decompressor()
         self._begun = False
@@ -148,11 +154,6 @@ class _Zstd:
     _WINDOW = 23
 
     def __init__(self) -> None:
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-        else:
-            from backports import zstd
-
         options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: self._WINDOW}
         self._make: Callable[[], zstd.ZstdDecompressor] = lambda: zstd.ZstdDecompressor(options=options)
         self._error: type[Exception] = zstd.ZstdError
