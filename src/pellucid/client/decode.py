@@ -1,8 +1,8 @@
 """Content codings undone while they arrive: gzip, deflate, br, zstd, alone or one in another (RFC 9110, section 8.4).
 
 In: the codings in the order in which they were applied, then the coded bytes in any pieces. Out: decoded pieces of about 128 kB
-at most, remarks, and a failure where the bytes are not what their coding says. It knows neither framing nor sockets. Importing it takes
-milliseconds, for the decoders' sake: who measures imports it beforehand.
+at most, remarks, and a failure where the bytes are not what their coding says. It knows neither framing nor sockets.
+Importing it takes milliseconds, for the decoders' sake: who measures imports it beforehand.
 
 Problem: a few kilobytes may unpack to gigabytes, and a broken stream may be noticed only at its end. Naive: unpack the whole.
 Choice: every decoder is asked for a bounded piece at a time, so memory doesn't depend on what was sent; and what has unpacked to
