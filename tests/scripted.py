@@ -103,8 +103,10 @@ async def scripted(site: Site) -> AsyncIterator[Scripted]:
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:
+    """The next head; nothing at the end, or where what comes is TLS, which is hung up on."""
     try:
-        return await reader.readuntil(b"\r\n\r\n")
+        first = await reader.readexactly(1)
+        return b"" if first == b"\x16" else first + await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
         return b""
 

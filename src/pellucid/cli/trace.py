@@ -97,9 +97,7 @@ class _Grouped(click.Command):
     metavar="FILE",
     help="Trust these authorities as well.",
 )
-@click.option(
-    "--token", envvar="PELLUCID_ANATOMY_TOKEN", metavar="TOKEN", help="Shows the inside of a Pellucid server in production."
-)
+@click.option("--token", metavar="TOKEN|@FILE", help="Shows the inside of a Pellucid server in production.")
 @click.option("--only-document", is_flag=True, help="Leave out what the page names.")
 @click.option("--twice", is_flag=True, help="Visit again, from what a browser's cache would have kept.")
 @click.option(

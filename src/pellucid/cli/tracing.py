@@ -169,8 +169,18 @@ def _options(told: Told) -> TraceOptions:
         viewport=_viewport(told.viewport),
         resolve=_resolve(told),
         connect=ConnectOptions(alpn=alpn, verify=not told.insecure, authorities=told.cacert, timeout=min(told.timeout, 30.0)),
-        token=told.token or None,
+        token=_token(told.token),
     )
+
+
+def _token(text: str | None) -> str | None:
+    """The token itself, or what a file has: on a command line everybody on the machine can read it."""
+    if text is None or not text.startswith("@"):
+        return text or None
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{text[1:]}: {error}", param_hint="--token") from None
 
 
 def _viewport(text: str) -> Viewport:

@@ -143,7 +143,7 @@ class Session:
         extra = list(want.headers)
         if want.content_type is not None and not any(name.lower() == "content-type" for name, _ in extra):
             extra.append(("Content-Type", want.content_type))
-        if same_site(asking.url, asking.client or asking.url):
+        if same_site(asking.url, asking.client or (asking.passed[0] if asking.passed else asking.url)):
             extra.append(("traceparent", f"00-{self.journey.trace_id}-{self._next_span()}-01"))
             extra += self.token_for(asking.url)
         headers = request_headers(asking, cookie=cookie, extra=extra)
