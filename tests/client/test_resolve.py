@@ -278,6 +278,18 @@ def test_a_host_asked_again_comes_from_memory_with_what_is_left_of_its_ttl() -> 
     assert second.hops[0].transport == "cache"
 
 
+def test_https_records_of_one_port_are_not_those_of_another() -> None:
+    async def resolving() -> None:
+        async with answering(zone, ADDRESS) as server:
+            resolver = Resolver(Clock(), [], ResolveOptions(mode=f"{ADDRESS}:{server.port}"))
+            several = [resolver.start("shop.example", port, "https") for port in (443, 80, 8443)]
+            services = [len((await each.wait()).services) for each in several]
+            assert services == [1, 1, 0], "the second waits for the first one's"
+            await resolver.close()
+
+    asyncio.run(resolving())
+
+
 def test_a_failure_is_remembered_too() -> None:
     (first, second), server = asked_of(zone, "nowhere.example", "nowhere.example")
     assert second.failure == first.failure

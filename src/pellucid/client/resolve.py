@@ -303,11 +303,14 @@ class Resolver:
             left = None
             if before.ttl is not None and before.ended is not None:
                 left = max(before.ttl - (lookup.started - before.ended) // _SECOND, 0)
-            lookup.aliases, lookup.records, lookup.services = list(before.aliases), list(before.records), list(before.services)
+            lookup.aliases, lookup.records = list(before.aliases), list(before.records)
             lookup.verdict, lookup.verdict_says, lookup.chain = before.verdict, before.verdict_says, list(before.chain)
             lookup.ttl = left
             lookup.hops.append(_remembered(lookup, before, ended, waited, left))
             resolving.settle(ended, before.failure)
+            await known.wait()
+            if known.port == resolving.port or {known.port, resolving.port} <= {80, 443}:  # else they stand under another name
+                lookup.services = list(before.services)
         finally:
             resolving.settle(self.clock(), Failure("cancelled", "The lookup was given up"))
             lookup.addresses = list(before.addresses)
