@@ -20,6 +20,8 @@ class Listener:
         self.files: dict[str, str | bytes] = {}
         self.types: dict[str, str | None] = {}
         """Where the type does not follow from the ending; None: Content-Type is left out."""
+        self.fields: dict[str, bytes] = {}
+        """Further fields of an answer, as bytes with the line ends."""
         self.asked: list[tuple[str, list[tuple[str, str]]]] = []
         """Path and fields of every request."""
         self.bodies: dict[str, bytes] = {}
@@ -64,7 +66,8 @@ class Listener:
                 kind = self.types.get(path, usual)
                 typed = "" if kind is None else f"Content-Type: {kind}\r\n"
                 head = f"HTTP/1.1 200 OK\r\n{typed}Access-Control-Allow-Origin: *\r\nConnection: close\r\n"
-                connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                head += f"Content-Length: {len(body)}\r\n"
+                connection.sendall(head.encode() + self.fields.get(path, b"") + b"\r\n" + body)
             except OSError:
                 return
 
