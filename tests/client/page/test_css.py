@@ -36,7 +36,7 @@ def shown(rule: Rule) -> object:
         (
             "a{display:none;&:hover{cursor:help}mask:none}",
             [
-                ("", "a", [("display", "none"), ("mask", "none")], [("", "&:hover", [("cursor", "help")], [])]),
+                ("", "a", [("display", "none")], [("", "&:hover", [("cursor", "help")], []), ("", "&", [("mask", "none")], [])]),
             ],
         ),
         ("@media print{a{display:none}}", [("media", "print", [], [("", "a", [("display", "none")], [])])]),

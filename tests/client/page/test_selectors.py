@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from selectolax.lexbor import LexborHTMLParser
 
+from chromium import needs_chromium, paged
 from pellucid.client.page.elements import read_document
 from pellucid.client.page.pseudo import read_selectors
 from pellucid.client.page.selectors import SelectorError
@@ -18,7 +18,8 @@ HTML = """<!doctype html><html lang=en><head><title>t</title></head><body class=
 <div id=a class="b c" data-x="Foo bar"><p id=p1 lang=fr-CA>one</p><p id=p2 class=c>two <a id=l href=/x>l</a><a id=n>z</a></p>
 <p id=p3></p></div>
 <form id=f><fieldset id=fs disabled><legend id=lg><input id=i0></legend><input id=i1></fieldset>
-<input id=i2 type=checkbox checked><input id=i3 required><input id=i4 type=submit><select id=s><option id=o1>1<option id=o2>2</select>
+<input id=i2 type=checkbox checked><input id=i3 required><input id=i4 type=submit><select id=s>
+<option id=o1>1<option id=o2>2</select>
 <textarea id=ta placeholder=p></textarea></form>
 <section id=q dir=rtl><my-tag id=m></my-tag><svg id=v><linearGradient id=g /></svg></section>
 </body></html>"""
@@ -208,17 +209,24 @@ def test_the_tree_is_that_of_a_browser_that_runs_scripts() -> None:
     assert names == ["html", "head", "noscript", "link", "template", "body", "p", "table"]
 
 
-PARTS = st.sampled_from(
-    ["p", "div", "a", "*", ".c", ".b", "#a", "#p2", "[href]", ":first-child", ":not(.c)", ":nth-child(2n)", ":is(p,a)"]
-)
+PARTS = (
+    "p", "div", "a", "*", ".c", ".b", "#a", "#p2", "[href]", ":first-child", ":not(.c)", ":nth-child(2n)", ":is(p,a)", ":root",
+    "svg", ":nth-last-of-type(odd)", ":has(a)", ":where(.x, #q) > *", "input:enabled", ":empty", "[id^=p]", ":not(:has(*)):last-child",
+)  # fmt: skip
 
 
-@given(st.lists(PARTS, min_size=1, max_size=4), st.lists(st.sampled_from([" ", ">", "+", "~"]), min_size=3, max_size=3))
-def test_another_engine_selects_the_same(parts: list[str], combinators: list[str]) -> None:
-    text = parts[0] + "".join(combinator + part for combinator, part in zip(combinators, parts[1:], strict=False))
-    theirs = [node.attributes.get("id") or "-" + node.tag for node in LexborHTMLParser(HTML).css(text)]
-    # Theirs does not count the root for a first child.
-    assert sorted({*selected(text).split()} - {"-html"}) == sorted({*theirs} - {"-html"})
+@needs_chromium
+def test_chromium_selects_the_same(tmp_path: Path) -> None:
+    texts = [one + combinator + other for one in PARTS for combinator in " >+~" for other in PARTS]
+    page = tmp_path / "page.html"
+    page.write_text(HTML, encoding="utf-8")
+    with paged(tmp_path / "profile") as chromium:
+        chromium.open(page.as_uri())
+        theirs = chromium.evaluate(
+            f"{json.dumps(texts)}.map(text => [...document.querySelectorAll(text)]"
+            ".map(found => found.id || '-' + found.localName).sort().join(' '))"
+        )
+    assert {text: " ".join(sorted(selected(text).split())) for text in texts} == dict(zip(texts, theirs, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import msgspec
 from pellucid.client.page.cascade import Cascade, Matched, Setting, StyleRule
 from pellucid.client.page.css import Source, declarations
 from pellucid.client.page.elements import Document, Element
+from pellucid.client.page.media import matches_condition
 from pellucid.client.page.values import WIDE, substitute
 
 __all__ = ["Computed", "compute"]
@@ -58,8 +59,8 @@ class Computed:
     """The style of an element or of one of its pseudo-elements."""
 
     __slots__ = (
-        "container", "custom", "display", "element", "family", "italic", "locked", "marker", "parent", "pseudo", "pseudos", "set",
-        "transform", "weight", "width",
+        "containers", "custom", "display", "element", "family", "italic", "locked", "marker", "parent", "pseudo", "pseudos",
+        "set", "transform", "weight", "width",
     )  # fmt: skip
 
     def __init__(self, element: Element, parent: Computed | None, pseudo: str = "") -> None:
@@ -80,8 +81,8 @@ class Computed:
         """`list-style-type`."""
         self.locked = False
         """Its contents are skipped: `content-visibility: hidden`."""
-        self.container: bool = parent.container if parent is not None else False
-        """There is a query container round it, or it is one."""
+        self.containers: tuple[tuple[str, str], ...] = parent.containers if parent is not None else ()
+        """The query containers from the outermost to itself: their names, and their type."""
         self.pseudos: dict[str, Computed] = {}
 
     def value(self, name: str) -> str | None:
@@ -129,7 +130,7 @@ def _inline(element: Element, source: Source) -> StyleRule | None:
     text = element.attributes.get("style")
     if not text:
         return None
-    rule = StyleRule("", msgspec.structs.replace(source, text=text), [], (), (0, 0))
+    rule = StyleRule("", msgspec.structs.replace(source, text=text), [], (), 0)
     rule.add(declarations(text))
     return rule
 
@@ -137,7 +138,7 @@ def _inline(element: Element, source: Source) -> StyleRule | None:
 def _settle(computed: Computed, matched: Sequence[Matched], inline: StyleRule | None, cascade: Cascade) -> None:
     """Let the cascade decide each property, then read off what counts here."""
     if cascade.contained:
-        matched = [one for one in matched if _contained(one.rule, computed)]
+        matched = [one for one in matched if all(_contained(each, computed, cascade) for each in one.rule.container)]
     computed.set = _winners(matched, inline) if matched or inline is not None else {}
     if computed.set or computed.parent is None:
         _settle_custom(computed, cascade)
@@ -148,42 +149,59 @@ def _settle(computed: Computed, matched: Sequence[Matched], inline: StyleRule | 
     computed.locked = visibility == "hidden" or (
         computed.element.attributes.get("hidden", "").lower() == "until-found" and not computed.pseudo and visibility is None
     )
-    container = computed.value("container-type")
-    if container is not None and any(word in container for word in ("size", "scroll-state")):
-        computed.container = True
+    container = (computed.value("container-type") or "normal").lower()
+    if container != "normal":
+        computed.containers = (*computed.containers, (computed.value("container-name") or "", container))
     _settle_font(computed)
 
 
 def _winners(matched: Sequence[Matched], inline: StyleRule | None) -> dict[str, Setting]:
     winners: dict[str, Setting] = {}
+    below: dict[str, Setting] = {}
     if len(matched) > 1:
         matched = sorted(matched, key=lambda one: (one.rule.place(False), one.specificity, one.rule.order))
     for one in matched:
-        _put(winners, one.rule.normal)
+        _put(winners, below, one.rule.normal)
     if inline is not None:
-        _put(winners, inline.normal)
+        _put(winners, below, inline.normal)
     important = [one for one in matched if one.rule.important]
     if len(important) > 1:
         important.sort(key=lambda one: (one.rule.place(True), one.specificity, one.rule.order))
     for one in important:
-        _put(winners, one.rule.important)
+        _put(winners, below, one.rule.important)
     if inline is not None:
-        _put(winners, inline.important)
+        _put(winners, below, inline.important)
     return winners
 
 
-def _put(winners: dict[str, Setting], settings: Mapping[str, Setting]) -> None:
+def _put(winners: dict[str, Setting], below: dict[str, Setting], settings: Mapping[str, Setting]) -> None:
+    """Let a rule override what is there; `below` is what a lower layer had said, for `revert-layer`."""
     if "all" in settings:
         for name in [name for name in winners if not name.startswith("--")]:
             del winners[name]
-    winners.update(settings)
+    for name, setting in settings.items():
+        before = winners.get(name)
+        if before is not None and before.rule.layer != setting.rule.layer:
+            below[name] = before
+        if setting.value == "revert-layer" and name in below:
+            winners[name] = below[name]
+        elif setting.value in ("revert", "revert-layer"):
+            winners.pop(name, None)
+        else:
+            winners[name] = setting
 
 
-def _contained(rule: StyleRule, computed: Computed) -> bool:
-    """Whether the containers of a rule are there; how large they are, layout would say: they count as wide as the viewport."""
-    if not rule.container:
-        return True
-    return computed.parent is not None and computed.parent.container
+def _contained(condition: str, computed: Computed, cascade: Cascade) -> bool:
+    """Whether a container fits (CSS Conditional 5, section 4). How large one is, layout would say: it counts as the viewport."""
+    match = re.match(r"(?!(?:not|and|or)\b)([\w-]+)(?:\s+|\Z)(.*)", condition, re.DOTALL)
+    name, asked = match.groups() if match else ("", condition)
+    above = computed.parent.containers if computed.parent is not None else ()
+    tall = re.search(r"\b(?:height|block-size|aspect-ratio|orientation)\b", asked) is not None
+    fitting = [kind for names, kind in above if (not name or name in names.split()) and (not tall or kind == "size")]
+    if not fitting or "style(" in asked or "scroll-state(" in asked:
+        return False
+    asked = asked.replace("inline-size", "width").replace("block-size", "height")
+    return not asked or matches_condition(asked, cascade.viewport)
 
 
 def _settle_custom(computed: Computed, cascade: Cascade) -> None:
@@ -319,23 +337,30 @@ def _add_pseudo(computed: Computed, pseudo: str, rules: Sequence[Matched], casca
         computed.pseudos[pseudo] = style
 
 
-_OF_INPUTS = {
+_PARTS = {
     "file-selector-button": "file", "-webkit-file-upload-button": "file", "-webkit-search-cancel-button": "search",
-    "-webkit-search-decoration": "search", "-webkit-search-results-button": "search", "-webkit-slider-thumb": "range",
-    "-webkit-slider-runnable-track": "range", "-webkit-slider-container": "range", "-webkit-inner-spin-button": "number",
-    "-webkit-calendar-picker-indicator": "date", "-webkit-color-swatch": "color", "-webkit-color-swatch-wrapper": "color",
+    "-webkit-slider-thumb": "range", "-webkit-slider-runnable-track": "range", "-webkit-slider-container": "range",
+    "-webkit-inner-spin-button": "number", "-webkit-calendar-picker-indicator": "date", "-webkit-datetime-edit": "date",
+    "-webkit-datetime-edit-fields-wrapper": "date", "-webkit-date-and-time-value": "date", "-webkit-color-swatch": "color",
+    "-webkit-color-swatch-wrapper": "color", "-webkit-progress-bar": "<progress", "-webkit-progress-value": "<progress",
+    "-webkit-progress-inner-element": "<progress", "-webkit-meter-bar": "<meter", "-webkit-meter-inner-element": "<meter",
+    "-webkit-meter-optimum-value": "<meter", "-webkit-resizer": "<textarea", "details-content": "<details",
+    "-webkit-media-controls-panel": "<audio", "-webkit-media-controls-enclosure": "<audio",
 }  # fmt: skip
+"""The parts of controls, and the element or the type of `<input>` that has them."""
 
 
 def _has_pseudo(element: Element, computed: Computed, pseudo: str) -> bool:
-    """Whether the element has that part. Scroll bars and what shows only while something happens are counted as absent."""
+    """Whether the element has that part. Scroll bars that may come, and what shows only for a while, count as absent."""
     if pseudo in ("before", "after", "first-line", "first-letter"):
         return True
     if pseudo == "marker":
         return computed.display == "list-item" or element.name == "summary"
     if pseudo in ("placeholder", "-webkit-input-placeholder"):
         return element.name in ("input", "textarea") and bool(element.attributes.get("placeholder"))
-    if pseudo in ("details-content",):
-        return element.name == "details"
-    kind = _OF_INPUTS.get(pseudo)
-    return kind is not None and element.name == "input" and element.attributes.get("type", "").lower() == kind
+    if pseudo.startswith("-webkit-scrollbar"):
+        return "scroll" in ((computed.value("overflow-x") or "").split() + (computed.value("overflow-y") or "").split())
+    owner = _PARTS.get(pseudo)
+    if owner is None or owner[0] == "<":
+        return owner is not None and element.name == owner[1:]
+    return element.name == "input" and element.attributes.get("type", "").lower() == owner

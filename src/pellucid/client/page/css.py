@@ -186,8 +186,19 @@ def _statement(text: str, start: int, end: int, parent: Rule, inside: bool) -> R
     if inside:
         declaration = _declaration(text, begin, end)
         if declaration is not None:
-            parent.declarations.append(declaration)
+            _owner(parent, declaration.start).declarations.append(declaration)
     return None
+
+
+def _owner(parent: Rule, start: int) -> Rule:
+    """What stands after nested rules comes after them in the cascade as well (CSS Nesting 1, section 4.1)."""
+    if not parent.rules or parent.keyword:
+        return parent
+    last = parent.rules[-1]
+    if last.prelude != "&" or last.rules:
+        last = Rule("", "&", start, True)
+        parent.rules.append(last)
+    return last
 
 
 def _close(text: str, start: int, match: re.Match[str], stack: list[Rule]) -> int:
@@ -346,13 +357,15 @@ _RULES = frozenset({
 """The at-rules that browsers know, but for `@charset` and `@import`."""
 
 KEPT = frozenset({
-    "all", "animation", "animation-name", "-webkit-animation", "-webkit-animation-name", "backdrop-filter", "background",
-    "background-image", "border", "border-image", "border-image-source", "clip-path", "container", "container-type", "content",
-    "content-visibility", "cursor", "display", "filter", "fill", "font", "font-family", "font-stretch", "font-style",
-    "font-weight", "font-width", "inherits", "initial-value", "list-style", "list-style-image", "marker", "marker-end",
-    "marker-mid", "marker-start", "mask", "mask-image", "position", "src", "stroke", "shape-outside", "syntax", "text-transform",
-    "unicode-range", "-webkit-border-image", "-webkit-box-reflect", "-webkit-clip-path", "-webkit-filter", "-webkit-mask",
-    "-webkit-mask-box-image", "-webkit-mask-box-image-source", "-webkit-mask-image", "-webkit-shape-outside", "float",
-    "list-style-type", "-webkit-backdrop-filter",
+    "-webkit-animation", "-webkit-animation-delay", "-webkit-animation-duration", "-webkit-animation-name",
+    "-webkit-backdrop-filter", "-webkit-border-image", "-webkit-box-reflect", "-webkit-clip-path", "-webkit-filter",
+    "-webkit-mask", "-webkit-mask-box-image", "-webkit-mask-box-image-source", "-webkit-mask-image", "-webkit-shape-outside",
+    "all", "animation", "animation-delay", "animation-duration", "animation-name", "animation-play-state", "backdrop-filter",
+    "background", "background-image", "border", "border-image", "border-image-source", "clip-path", "container",
+    "container-name", "container-type", "content", "content-visibility", "cursor", "display", "fill", "filter", "float", "font",
+    "font-family", "font-stretch", "font-style", "font-weight", "font-width", "inherits", "initial-value", "list-style",
+    "list-style-image", "list-style-type", "marker", "marker-end", "marker-mid", "marker-start", "mask", "mask-image",
+    "overflow", "overflow-x", "overflow-y", "position", "shape-outside", "src", "stroke", "syntax", "text-transform",
+    "unicode-range",
 })  # fmt: skip
 """The properties and descriptors that can name a resource or decide whether one is wanted; custom ones are kept as well."""

@@ -4,8 +4,9 @@ In: the prelude of a style rule. Out: for each of its alternatives a `Selector`:
 specificity, and the pseudo-element. `SelectorError` where a browser would drop the whole rule.
 
 lexbor can select as well, and is written in C; but it walks the whole document for each selector, takes `:lang()`, `:target` and
-all pseudo-elements for errors, and gives no specificity. A sheet has thousands of selectors of which few fit, so what counts is
-not to look: the rightmost id, class or name says which elements are worth a test. `pseudo.py` knows the pseudo-classes.
+all pseudo-elements for errors, gives no specificity, and misses ancestors (`:not(.c) p`). A sheet has thousands of selectors of
+which few fit, so what counts is not to look: the rightmost id, class or name says which elements are worth a test. `pseudo.py`
+knows the pseudo-classes.
 """
 
 from __future__ import annotations
@@ -192,7 +193,7 @@ class Reader:
         first = ""
         if self.text[self.at : self.at + 1] in (">", "+", "~"):
             first = self.text[self.at]
-            if not relative and self.rules.nesting is None:
+            if not relative and self.rules.nesting is None and self.rules.scope is None:
                 raise SelectorError(self.text)
             self.at += 1
             self._white()
@@ -216,6 +217,9 @@ class Reader:
         elif relative:
             compounds.insert(0, Compound([], ""))
             combinators.insert(0, first or " ")
+        elif first and self.rules.scope is not None:
+            compounds.insert(0, Compound([self.rules.scope], ""))
+            combinators.insert(0, first)
         compounds.reverse()
         combinators.reverse()
         return Selector(compounds, combinators, total, pseudo, frozenset(self.dynamic))

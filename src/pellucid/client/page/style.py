@@ -19,7 +19,7 @@ from pellucid.client.page.elements import Document, Element, read_document
 from pellucid.client.page.fonts import Fonts, read_faces
 from pellucid.client.page.found import Found
 from pellucid.client.page.texts import collect_text
-from pellucid.client.page.values import IMAGES, addresses, longhands, substitute
+from pellucid.client.page.values import IMAGES, addresses, longhands, seconds, substitute
 from pellucid.http.url import BadUrl, Url, parse_url
 from pellucid.journey import Initiator, Note, Skipped, Viewport
 
@@ -139,9 +139,7 @@ class _Use:
         mode = IMAGES[name]
         kind = "image"
         if mode == "same-origin" or name in ("fill", "stroke", "clip-path") or name.startswith("marker-"):
-            if not url.fragment:
-                return  # an element of another document, and none is named
-            kind = "other"
+            kind = "other"  # a document of SVG, of which an element is taken
         self.found[url.bare] = Found(
             url,
             kind,  # type: ignore[arg-type]
@@ -154,6 +152,8 @@ class _Use:
     def _animation(self, style: Computed) -> None:
         """The images of keyframes are fetched when an element is animated by them."""
         value = style.value("animation-name") or ""
+        if not _runs(style):
+            return
         for word in value.replace(",", " ").split():
             for frame in self.cascade.keyframes.get(word.strip("\"'"), ()):
                 for name, setting in {**frame.normal, **frame.important}.items():
@@ -190,7 +190,7 @@ class _Reasons:
                     if name in IMAGES or name.startswith("--"):
                         self._consider(rule, name, setting)
         for failed, source, why in self.cascade.failed:
-            dropped = StyleRule(failed.prelude, source, [], (), (0, 0))
+            dropped = StyleRule(failed.prelude, source, [], (), 0)
             for declaration in failed.declarations:
                 for name, value in longhands(declaration.name, declaration.value):
                     if name in IMAGES:
@@ -241,6 +241,13 @@ class _Reasons:
             if any(one.matches(element) for one in assumed for element in self.cascade.candidates(one)):
                 return f"Only while something is :{', :'.join(states)} does {shortened(rule.text)} match"
         return f"No element matches {shortened(rule.text)}"
+
+
+def _runs(style: Computed) -> bool:
+    """Whether an animation has begun when the page is there: it lasts for some time, does not wait, and is not paused."""
+    lasts = seconds(style.value("animation-duration") or "0s")
+    waits = seconds(style.value("animation-delay") or "0s")
+    return lasts > 0 >= waits and (style.value("animation-play-state") or "running").lower() != "paused"
 
 
 def absolute(address: str, base: Url) -> Url | None:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pellucid.client.page.fonts import families
 from pellucid.client.page.tokens import CssToken, css_tokens, number
 
-__all__ = ["IMAGES", "WIDE", "addresses", "is_valid", "longhands", "substitute"]
+__all__ = ["IMAGES", "WIDE", "addresses", "is_valid", "longhands", "seconds", "substitute"]
 
 WIDE = frozenset({"inherit", "initial", "unset", "revert", "revert-layer"})
 """Keywords that any property takes."""
@@ -32,10 +32,13 @@ _SHORTHANDS = {
     "-webkit-backdrop-filter": ("backdrop-filter",),
     "-webkit-clip-path": ("clip-path",),
     "-webkit-shape-outside": ("shape-outside",),
-    "-webkit-animation": ("animation-name",),
+    "-webkit-animation": ("animation-name", "animation-duration", "animation-delay", "animation-play-state"),
     "-webkit-animation-name": ("animation-name",),
-    "animation": ("animation-name",),
-    "container": ("container-type",),
+    "-webkit-animation-duration": ("animation-duration",),
+    "-webkit-animation-delay": ("animation-delay",),
+    "animation": ("animation-name", "animation-duration", "animation-delay", "animation-play-state"),
+    "container": ("container-name", "container-type"),
+    "overflow": ("overflow-x", "overflow-y"),
     "font": ("font-family", "font-style", "font-weight", "font-width"),
     "font-stretch": ("font-width",),
     "marker": ("marker-start", "marker-mid", "marker-end"),
@@ -76,7 +79,7 @@ _CURSORS = frozenset(
         "vertical-text", "alias", "copy", "move", "no-drop", "not-allowed", "grab", "grabbing", "all-scroll", "col-resize",
         "row-resize", "n-resize", "e-resize", "s-resize", "w-resize", "ne-resize", "nw-resize", "se-resize", "sw-resize",
         "ew-resize", "ns-resize", "nesw-resize", "nwse-resize", "zoom-in", "zoom-out", "-webkit-grab", "-webkit-grabbing",
-        "-webkit-zoom-in", "-webkit-zoom-out", "hand",
+        "-webkit-zoom-in", "-webkit-zoom-out",
     }
 )  # fmt: skip
 _LAYER_WORDS = frozenset(
@@ -112,9 +115,30 @@ def longhands(name: str, value: str) -> Sequence[tuple[str, str]]:
         return [(longhand, value) for longhand in names]
     if name == "font":
         return _font(value)
+    if name.endswith("animation"):
+        return _animation(value)
+    if name == "container":
+        name, _, kind = value.partition("/")
+        return (("container-name", name.strip()), ("container-type", kind.strip() or "normal"))
     if name == "border":
         return (("border-image-source", "none"),)
     return [(longhand, value) for longhand in names]
+
+
+def _animation(value: str) -> Sequence[tuple[str, str]]:
+    """The first time is how long it lasts, the second how long it waits; of several animations the first one decides."""
+    times = re.findall(r"(?<![\w.-])-?(?:\d*\.)?\d+m?s\b", re.sub(r"\([^)]*\)", "", value).partition(",")[0])
+    paused = "paused" if "paused" in value.lower().split() else "running"
+    lasts, waits = (*times, "0s", "0s")[:2] if times else ("0s", "0s")
+    return (
+        ("animation-name", value), ("animation-duration", lasts), ("animation-delay", waits), ("animation-play-state", paused),
+    )  # fmt: skip
+
+
+def seconds(text: str) -> float:
+    """The first of a list of times."""
+    match = re.match(r"\s*(-?(?:\d*\.)?\d+)(m?s)\b", text, re.IGNORECASE)
+    return float(match.group(1)) / (1000 if match.group(2).lower() == "ms" else 1) if match else 0.0
 
 
 def _font(value: str) -> Sequence[tuple[str, str]]:
@@ -301,13 +325,19 @@ def _check_images(tokens: Sequence[CssToken]) -> None:
 
 def _check_layers(tokens: Sequence[CssToken]) -> None:
     """`background` and `mask`: at most one image in a layer, words that are known, and else only sizes and colours."""
-    for layer in _split(tokens):
+    layers = _split(tokens)
+    for layer in layers:
         if not layer or sum(_is_image(token) for token in layer) > 1:
             raise _Misunderstood
         for token in layer:
             word = _word(token)
-            if token.type == "string" or (word is not None and word not in _LAYER_WORDS and not _is_colour(token)):
+            if token.type == "string":
                 raise _Misunderstood
+            if (word is not None and word not in _LAYER_WORDS) or token.type in ("hash", "function"):
+                # A colour stands in the last layer only.
+                coloured = not _is_image(token) and _is_colour(token)
+                if (coloured and layer is not layers[-1]) or (word is not None and not coloured):
+                    raise _Misunderstood
 
 
 def _check_background(tokens: Sequence[CssToken]) -> None:
@@ -320,8 +350,32 @@ def _check_cursor(tokens: Sequence[CssToken]) -> None:
     if len(last) != 1 or _word(last[0]) not in _CURSORS:
         raise _Misunderstood
     for layer in images:
-        if not layer or not _is_image(layer[0]) or any(token.type != "number" for token in layer[1:]):
+        if not layer or not _is_image(layer[0]) or [token.type for token in layer[1:]] not in ([], ["number", "number"]):
             raise _Misunderstood
+
+
+def _check_list(tokens: Sequence[CssToken]) -> None:
+    """An image, a type and a position, each once."""
+    (parts,) = _split(tokens) if len(_split(tokens)) == 1 else ([],)
+    words = [_word(token) or token.type for token in parts if not _is_image(token)]
+    types = [word for word in words if word not in ("inside", "outside", "none")]
+    if not parts or len(types) > 1 or words.count("none") > 2 or len(parts) > 3 or sum(map(_is_image, parts)) > 1:
+        raise _Misunderstood
+
+
+def _check_one(tokens: Sequence[CssToken]) -> None:
+    """Nothing may stand beside a url."""
+    parts = [token for token in tokens if token.type != "whitespace"]
+    if len(parts) > 1 and any(map(_is_image, parts)):
+        raise _Misunderstood
+
+
+def _check_words(known: frozenset[str]) -> Callable[[Sequence[CssToken]], None]:
+    def check(tokens: Sequence[CssToken]) -> None:
+        if any(token.type == "ident" and token.lower_value not in known for token in tokens):
+            raise _Misunderstood
+
+    return check
 
 
 def _is_colour(token: CssToken) -> bool:
@@ -348,4 +402,9 @@ _CHECKS: dict[str, Callable[[Sequence[CssToken]], None]] = {
     "background-image": _check_background,
     "mask-image": _check_layers,
     "cursor": _check_cursor,
+    "list-style-image": _check_list,
+    "shape-outside": _check_one,
+    "clip-path": _check_one,
+    "border-image-source": _check_words(frozenset({"none", "stretch", "repeat", "round", "space", "fill", "auto"})),
+    "content": _check_words(frozenset({"none", "normal", "open-quote", "close-quote", "no-open-quote", "no-close-quote"})),
 }
