@@ -44,7 +44,13 @@ def test_the_sentence_of_the_promise() -> None:
 )
 def test_how_it_ended(make: object, text: str, tone: str) -> None:
     assert callable(make)
-    assert judge(make()) == Verdict(text, tone)  # type: ignore[arg-type]
+    verdict = judge(make())
+    assert (verdict.text, verdict.tone) == (text, tone)
+
+
+def test_what_would_help_is_said() -> None:
+    assert judge(journeys.expired()).hint == "Renew it"
+    assert judge(journeys.simple()).hint is None
 
 
 def failing(slug: str, message: str, **more: object) -> Journey:

@@ -124,7 +124,9 @@ def _write_note(row: Row, cells: list[tuple[str, str]], used: list[int], room: i
     first, last = (used[0], used[-1]) if used else (room, -1)
     if needed != len(row.note):  # wide letters: they would need cells that are two
         return False
-    if needed + 2 <= first:
+    if not used and needed <= room:
+        at = 0
+    elif needed + 2 <= first:
         at = first - needed - 1
     elif last + 2 + needed <= room:
         at = last + 2

@@ -107,6 +107,8 @@ def compose(
         if number < len(verdicts):
             lead = "" if number == 0 else "Visited again: "
             lines += [[(part, f"verdict-{verdicts[number].tone}")] for part in wrap(f"{lead}{verdicts[number].text}", width)]
+            if (hint := verdicts[number].hint) is not None:
+                lines += [[(part, "dim")] for part in wrap(hint, width)]
         if number < len(drawings) and drawings[number].rows:
             lines += [[], *lay_out(drawings[number], width)]
     if remarks:

@@ -24,10 +24,11 @@ __all__ = ["Verdict", "judge", "phase_shares", "span_of", "status_text"]
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The sentence, and whether it is good news."""
+    """The sentence, whether it is good news, and where it is not, what would help."""
 
     text: str
     tone: Literal["good", "warning", "bad"]
+    hint: str | None = None
 
 
 _PREFIXES = {"name": "No address", "connection": "No connection", "connect": "No connection", "timeout": "No answer in time"}
@@ -47,7 +48,8 @@ def judge(journey: Journey, round: int = 1) -> Verdict:
     failure = journey.failure or (document.failure if document is not None else None)
     start, end = span_of(journey, round)
     if failure is not None and (document is None or document.received is None):
-        return Verdict(_failed(failure.slug, clean(failure.message), visits, end - start), "bad")
+        hint = clean(failure.hint) if failure.hint else None
+        return Verdict(_failed(failure.slug, clean(failure.message), visits, end - start), "bad", hint)
     if document is None or document.received is None:
         return Verdict(f"No answer after {duration_text(end - start)}: nothing more was told", "bad")
     status = document.received.status
