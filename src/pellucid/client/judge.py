@@ -14,6 +14,7 @@ from pellucid.http.cors import check as check_cors
 from pellucid.http.fetching import Asking
 from pellucid.http.integrity import check as check_integrity
 from pellucid.http.remark import Remark
+from pellucid.http.sites import same_origin
 from pellucid.http.sniff import computed_type, is_javascript, is_json, is_nosniff, is_xml
 from pellucid.journey import CookieFate, Note, Visit
 
@@ -77,7 +78,11 @@ def judge_use(visit: Visit, asking: Asking, metadata: str | None) -> bool:
         usable = verdict.passed
         visit.notes += notes_of([verdict.remark] if verdict.remark is not None else [])
     if metadata and usable:
-        remark = check_integrity(metadata, visit.body.kept)
+        if len(visit.body.kept) < visit.body.decoded:
+            visit.notes.append(Note("integrity", "warning", "It was too large to be kept, so that its integrity was not checked"))
+            return usable
+        readable = asking.mode == "cors" or asking.client is None or same_origin(asking.url, asking.client)
+        remark = check_integrity(metadata, visit.body.kept, readable=readable)
         if remark is not None:
             visit.notes += notes_of([remark])
             usable = remark.level != "error"

@@ -91,7 +91,7 @@ class Session:
     async def fetch(
         self, want: Want, take: Taker | None = None, heard: Heard | None = None, *, after: Visit | None = None
     ) -> Visit:
-        """Fetch with all redirects; gives the last visit. `heard` is called when an interim answer has come. `after` is the
+        """Fetch with all redirects; gives the last visit. `heard` is called when an interim answer or a head has come. `after` is the
         visit that led here, where it was no answer that did.
         """
         redirected_from = after.id if after is not None else None
@@ -162,8 +162,8 @@ class Session:
         self, visit: Visit, request: Outgoing, want: Want, stored: Stored | None, take: Taker | None, heard: Heard | None
     ) -> None:
         requested = self.time()
-        early = None if heard is None else lambda _: heard(visit)
-        await self.pool.send(visit, request, take if stored is None else _unless_304(visit, take), early)
+        tell = None if heard is None else lambda _: heard(visit)
+        await self.pool.send(visit, request, take if stored is None else _unless_304(visit, take), tell, head=tell)
         received = visit.received
         if received is None:
             return

@@ -67,7 +67,7 @@ class Page:
     # -- the document's head and bytes ------------------------------------------------------------------------------------
 
     def hear(self, visit: Visit) -> None:
-        """An interim answer has come: early hints name resources before the document is there (RFC 8297)."""
+        """An interim answer or the head has come: both name resources before the document does (RFC 8297, RFC 8288)."""
         from pellucid.client.page.links import from_headers  # late: few answers have them
 
         for early in visit.early[self._heard :]:
@@ -75,6 +75,13 @@ class Page:
                 for found in from_headers(early.headers, self.url, visit.id, self.journey.viewport, early=True):
                     self.add(found, early.at)
         self._heard = len(visit.early)
+        received = visit.received
+        if received is None or self._csp is not None or 300 <= received.status < 400:
+            return
+        self._csp = policies(received.headers, self.url)
+        at = visit.first_byte or self.session.clock()
+        for found in from_headers(received.headers, self.url, visit.id, self.journey.viewport, early=False):
+            self.add(found, at)
 
     def take(self, data: bytes, at: int) -> None:
         """The next decoded bytes of the document, and when they came; `b""` is its end."""
@@ -99,15 +106,11 @@ class Page:
         settle_type(self.visit, b"".join(piece for piece, _ in self._head))
         if self.visit.body.computed_type not in _HTML:
             return
-        from pellucid.client.page.links import from_headers  # late: a document that is no page needs none of this
-        from pellucid.client.page.scan import Scanner
+        from pellucid.client.page.scan import Scanner  # late: a document that is no page needs none
 
-        self._csp = policies(received.headers, self.url)
+        self.hear(self.visit)
         charset = self.visit.body.charset or "utf-8"
         self._scanner = Scanner(self.url, self.visit.id, self.journey.viewport, charset=charset, frame=self.top is not None)
-        at = self.visit.first_byte or self.session.clock()
-        for found in from_headers(received.headers, self.url, self.visit.id, self.journey.viewport, early=False):
-            self.add(found, at)
 
     def _scan(self, data: bytes, at: int) -> None:
         if self._scanner is None:
