@@ -65,6 +65,8 @@ class _Open(NamedTuple):
 
 def imports_of(text: str) -> list[Import]:
     """The imports of a module's source, in order, at most 2,000; never an error, whatever the text is."""
+    if "import" not in text and "export" not in text:
+        return []
     tokens = _tokens(text)
     found: list[Import] = []
     for index, token in enumerate(tokens):
@@ -108,8 +110,12 @@ def _from(tokens: list[_Token], index: int, what: str) -> Import | None:
         if token.text == "from" and not deep and _at(tokens, place + 1).kind == "string":
             specifier = _unquoted(tokens[place + 1].text)
             return Import(tokens[index].at, what, specifier, _type(tokens, place + 2))
+        if token.text in ("import", "export") and not deep:
+            return None
         if token.text in ("{", "}"):
-            deep = token.text == "{"
+            if deep == (token.text == "{"):
+                return None
+            deep = not deep
         elif token.kind not in ("word", "string") and token.text not in ("*", ","):
             return None
         place += 1

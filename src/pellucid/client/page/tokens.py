@@ -6,10 +6,14 @@ ones, `type` says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Protocol, cast
 
 __all__ = ["CssToken", "css_tokens", "number", "significant"]
+
+_BRACKETS = re.compile(r"[\[\](){}]")
+_DEEPEST = 50
 
 
 class CssToken(Protocol):
@@ -32,10 +36,21 @@ class CssToken(Protocol):
 
 
 def css_tokens(text: str) -> list[CssToken]:
-    """The component values of a text."""
+    """The component values of a text; one that is nested too deep for anybody to have meant it is read as a `!`."""
     from tinycss2 import parse_component_value_list
 
+    if _depth(text) > _DEEPEST:
+        text = "!"
     return cast("list[CssToken]", parse_component_value_list(text))
+
+
+def _depth(text: str) -> int:
+    """At least how deep brackets are nested."""
+    deepest = depth = 0
+    for mark in _BRACKETS.findall(text):
+        depth = depth + 1 if mark in "([{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def significant(tokens: str | Sequence[CssToken]) -> list[CssToken]:
