@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import get_args, get_type_hints
 
 import pytest
 
 from journeys import expired, nameless, shop, simple
 from pellucid.anatomy.cells import width as cells
 from pellucid.anatomy.details import STAGES, details, sections
-from pellucid.journey import CookieFate, Note, Skipped
+from pellucid.journey import CookieFate, Lookup, Note, Skipped
 from scripted import Answer, Site, scripted
 
 JOURNEYS = {"shop": shop, "simple": simple, "nameless": nameless, "expired": expired}
@@ -48,6 +49,17 @@ def test_each_stage_tells_what_it_is_about() -> None:
     assert "status" in found["response"]
     assert "framing" in found["body"]
     assert "window" in found["page"]
+
+
+@pytest.mark.parametrize("how", get_args(get_type_hints(Lookup)["how"]))
+def test_every_way_to_an_address_is_told(how: str) -> None:
+    journey = shop()
+    journey.lookups[0].how = how  # type: ignore[assignment]
+    assert details(journey, ("dns",), 100).startswith("\nName pellucid.shop: ")
+
+
+def test_a_journey_without_tls_says_so() -> None:
+    assert "No TLS" in details(simple(), ("tls",), 100)
 
 
 def test_strangers_cannot_write_to_the_terminal() -> None:

@@ -274,6 +274,13 @@ def test_what_was_not_done_is_said_below() -> None:
     assert remarks(told)[0].text == "Stopped after 200 requests"
 
 
+def test_a_name_of_this_machine_is_no_way_that_others_are_on() -> None:
+    told = journey([visit(0, "http://shop.example/")])
+    assert remarks_arrival.plain_http(told) is not None
+    told.connections[0].address = "127.0.0.1"
+    assert remarks_arrival.plain_http(told) is None
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [("http://127.0.0.1:8000/a", True), ("http://[::1]/", True), ("http://a.localhost/", True), ("http://a.example/127.", False)],

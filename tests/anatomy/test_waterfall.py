@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 import journeys
@@ -237,3 +238,20 @@ def test_a_failure_is_crossed() -> None:
 def test_ticks_are_round(end: int, most: int, expected: tuple[list[str], str]) -> None:
     marks, unit = ticks(0, end, most)
     assert ([label for _, label in marks][:6], unit) == expected
+
+
+def test_a_walk_names_the_zones_on_its_way_down_and_no_others() -> None:
+    told = journeys.shop()
+    root, shop, own = told.lookups[0].hops
+    root.purpose, shop.purpose = "priming", "servers of shop."
+    for why, zone in (("DNSKEY of x.", "x."), ("address of y.", "y.")):
+        told.lookups[0].hops.append(msgspec.structs.replace(own, purpose=why, zone=zone))
+    assert draw(told).rows[0].label.startswith(". → shop. → pellucid.shop.  secure")
+
+
+def test_a_name_that_failed_is_said_once() -> None:
+    told = journeys.nameless()
+    made = connection(1, 0, "nowhere.example")
+    made.attempts, made.lookup, made.failure = [], told.lookups[0].id, told.lookups[0].failure
+    told.connections.append(made)
+    assert [row.role for row in draw(told).rows if row.role != "visit"] == ["lookup"]

@@ -78,10 +78,17 @@ def test_the_files_are_written_and_open(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_said(site: Site, tmp_path: Path) -> None:
-    done = typed(f"{site.origin}/", "--har", str(tmp_path / "no" / "x.har"))
+    done = typed(f"{site.origin}/", "--har", str(tmp_path / ("x" * 255)))
     assert done.exit_code == 2
-    assert "No such file or directory" in done.stderr
+    assert "name too long" in done.stderr
     assert "200 OK" in done.stdout, "what was found is shown nevertheless"
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    done = typed("http://127.0.0.1:1/", "--svg", str(tmp_path / "none" / "x.svg"))
+    assert done.exit_code == 2
+    assert "there is no such folder" in done.stderr
+    assert done.stdout == ""
 
 
 def test_two_addresses_are_set_side_by_side(site: Site) -> None:

@@ -10,12 +10,14 @@ import re
 from pellucid.anatomy.cells import clean
 from pellucid.anatomy.drawing import Piece, Row
 from pellucid.anatomy.figures import count_text, duration_text
-from pellucid.journey import Attempt, Connection, Journey, Lookup
+from pellucid.journey import Attempt, Connection, Failure, Journey, Lookup
 
 __all__ = ["arrival_rows", "days_text", "walk_text"]
 
 _MOST_ATTEMPTS = 6
 _MOST_ZONES = 8
+_DOWNWARDS = ("priming", "servers of ")
+"""What a question of the walk itself is for; the others fetch keys, or addresses of servers."""
 
 
 def arrival_rows(journey: Journey, lookup: Lookup | None, connection: Connection | None, until: int) -> list[Row]:
@@ -24,7 +26,7 @@ def arrival_rows(journey: Journey, lookup: Lookup | None, connection: Connection
     if lookup is not None and (lookup.how != "literal" or lookup.failure is not None):
         rows.append(_lookup_row(lookup, until))
     if connection is not None:
-        rows += _attempt_rows(connection, until)
+        rows += _attempt_rows(connection, until, lookup.failure if lookup is not None else None)
         if connection.tls is not None:
             rows.append(_tls_row(journey, connection, until))
     return rows
@@ -43,14 +45,20 @@ def walk_text(lookup: Lookup) -> str:
     if lookup.how == "walk":
         zones: list[str] = []
         for hop in lookup.hops:
-            if hop.depth == 0 and hop.zone is not None and hop.purpose is None and hop.zone not in zones:
+            downwards = hop.purpose is None or hop.purpose.startswith(_DOWNWARDS)
+            if hop.depth == 0 and hop.zone is not None and downwards and hop.zone not in zones:
                 zones.append(hop.zone)
         names = [clean(zone) for zone in zones]
         if len(names) > _MOST_ZONES:
             names = [*names[:2], "…", *names[3 - _MOST_ZONES :]]
         target = f"{name}." if not name.endswith(".") else name
         return " → ".join([*names, *([target] if target not in names else []), *(clean(each) for each in lookup.aliases[:4])])
-    sources = {"hosts": "from the hosts file", "override": "as told by --resolve", "cache": "from the cache of this run"}
+    sources = {
+        "hosts": "from the hosts file",
+        "override": "as told by --resolve",
+        "reserved": "never asked for: it is this machine",
+        "cache": "from the cache of this run",
+    }
     asked = list(dict.fromkeys(hop.server for hop in lookup.hops if hop.server))
     told = f"asked {', '.join(clean(each) for each in asked[:2])}" if asked else "as the system does"
     source = sources.get(lookup.how, told)
@@ -91,7 +99,8 @@ def _addresses(addresses: list[str]) -> str:
 # Connections
 
 
-def _attempt_rows(connection: Connection, until: int) -> list[Row]:
+def _attempt_rows(connection: Connection, until: int, named: Failure | None) -> list[Row]:
+    """One for each attempt; where there was none since the name failed (`named`), its row has said so already."""
     attempts = connection.attempts
     shown = attempts if len(attempts) <= _MOST_ATTEMPTS else [*attempts[: _MOST_ATTEMPTS - 1], attempts[-1]]
     rows = [_attempt_row(connection, attempt, len(attempts) == 1, until) for attempt in shown]
@@ -101,7 +110,7 @@ def _attempt_rows(connection: Connection, until: int) -> list[Row]:
         end = max(piece.end for piece in pieces)
         text = f"{count_text(len(left), 'more attempt')}, none won"
         rows.insert(-1, Row("attempt", connection.id, lead="tcp", label=text, duration=end - pieces[0].start, pieces=pieces))
-    if not rows and connection.failure is not None:
+    if not rows and connection.failure is not None and connection.failure != named:
         rows.append(Row("attempt", connection.id, lead="tcp", label=clean(connection.failure.message), tone="bad", failed=True))
     return rows
 

@@ -9,6 +9,7 @@ from pellucid.anatomy.arrival import days_text
 from pellucid.anatomy.cells import clean
 from pellucid.anatomy.expect import METRICS
 from pellucid.anatomy.figures import count_text, duration_text, share_text
+from pellucid.anatomy.phases import connection_of
 from pellucid.anatomy.remark import Remark, Rule, document_of, first_round, is_loopback, share
 from pellucid.anatomy.verdict import span_of
 from pellucid.anatomy.waterfall import chain_of
@@ -112,6 +113,9 @@ def plain_http(journey: Journey) -> Remark | None:
     document = document_of(journey)
     if document is None or not document.url.startswith("http://") or is_loopback(document.url):
         return None
+    connection = connection_of(journey, document)
+    if connection is not None and is_loopback(f"http://[{connection.address}]/"):
+        return None  # a name of its own for this machine
     return Remark(54, "The page came over http: whoever is on the way can read and change it")
 
 

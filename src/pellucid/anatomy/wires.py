@@ -18,6 +18,7 @@ _VERDICTS = {"secure": "good", "insecure": "", "bogus": "bad", "indeterminate": 
 _HOW = {
     "literal": "it is an address already",
     "override": "as --resolve says",
+    "reserved": "this machine, and never asked for (RFC 6761, section 6.3)",
     "hosts": "from the hosts file",
     "system": "as the system asks",
     "walk": "from the root down",
@@ -111,7 +112,8 @@ def _connection(journey: Journey, connection: Connection) -> Section:
 
 def tls_sections(journey: Journey) -> list[Section]:
     """Every handshake: what was agreed on, each message, and the certificates."""
-    return [_tls(journey, connection) for connection in journey.connections if connection.tls is not None]
+    told = [_tls(journey, connection) for connection in journey.connections if connection.tls is not None]
+    return told or [Section("tls", "No TLS: nothing of this journey went over https", [])]
 
 
 def _tls(journey: Journey, connection: Connection) -> Section:

@@ -6,6 +6,7 @@ In: URLs and flags. Out: text on stdout, files, and an exit code.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
@@ -84,6 +85,9 @@ def run(urls: Sequence[str], told: Told) -> int:
     expectations = _expectations(told.expect)
     options = _options(told)
     before = _archive(told.compare) if told.compare is not None else None
+    for flag, file in (("--html", told.html), ("--har", told.har), ("--svg", told.svg), ("--cookie-jar", told.cookie_jar)):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise click.BadParameter(f"{file}: there is no such folder", param_hint=flag)
     jar = _load(told.cookie_jar)
     started = [_begin(url, options) for url in urls]  # every mistake is said before anything is sent
     prepare(urls, options)
@@ -371,5 +375,6 @@ def _write(file: Path, data: bytes, flag: str) -> None:
         unfinished.write_bytes(data)
         unfinished.replace(file)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise click.BadParameter(f"{file}: {error.strerror}", param_hint=flag) from None
