@@ -86,8 +86,11 @@ def text_file(kept: bytes, **more: object) -> Journey:
     return page(visit(1, f"{PAGE}a.css", "stylesheet", by=0, body=body, **more))  # type: ignore[arg-type]
 
 
-def waiting(count: int) -> Journey:
-    return page(*(visit(n, f"{PAGE}{n}", "image", (12, 40, 41, 45, 50), by=0) for n in range(1, 1 + count)))
+def waiting(count: int, busy: int = 6) -> Journey:
+    """So many requests wait while `busy` connections carry others."""
+    others = [visit(n, f"{PAGE}busy{n}", "image", (10, 10, 11, 39, 40), by=0, connection=n) for n in range(1, 1 + busy)]
+    late = [visit(busy + n, f"{PAGE}{n}", "image", (12, 40, 41, 45, 50), by=0) for n in range(1, 1 + count)]
+    return page(*others, *late, connections=[connection(n, 0) for n in range(1, 7)])
 
 
 CASES: list[tuple[Rule, Callable[[], Journey], str]] = [
@@ -295,3 +298,7 @@ def test_this_machine_is_known(url: str, expected: bool) -> None:
 )
 def test_names_are_short(url: str, expected: str) -> None:
     assert name_of(visit(1, url)) == expected
+
+
+def test_a_request_that_could_have_had_a_connection_did_not_wait_for_one() -> None:
+    assert remarks_page.queued(waiting(4, busy=5)) is None

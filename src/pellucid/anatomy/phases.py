@@ -9,7 +9,9 @@ from __future__ import annotations
 from pellucid.anatomy.drawing import Phase, Piece
 from pellucid.journey import Connection, Journey, Lookup, Visit
 
-__all__ = ["connection_of", "end_of", "lookup_of", "request_pieces", "spans_of", "visit_pieces"]
+__all__ = ["connection_of", "crowded", "end_of", "lookup_of", "request_pieces", "spans_of", "visit_pieces"]
+
+_PER_HOST = 6
 
 
 def connection_of(journey: Journey, visit: Visit) -> Connection | None:
@@ -22,6 +24,21 @@ def lookup_of(journey: Journey, visit: Visit) -> Lookup | None:
     connection = connection_of(journey, visit)
     ids = {visit.lookup, connection.lookup if connection is not None else None} - {None}
     return next((each for each in journey.lookups if each.id in ids), None)
+
+
+def crowded(journey: Journey, visit: Visit) -> bool:
+    """Whether it waited for its turn while all six connections that HTTP/1.1 has for a host carried other requests."""
+    own = connection_of(journey, visit)
+    if own is None or own.protocol == "h2" or visit.connection_ready is None:
+        return False
+    middle = (visit.discovered + visit.connection_ready) // 2
+    hosts = {each.id for each in journey.connections if (each.host, each.port) == (own.host, own.port)}
+    busy = {
+        other.connection
+        for other in journey.visits
+        if other.connection in hosts and (other.queued_until or other.discovered) <= middle < end_of(other)
+    }
+    return len(busy) >= _PER_HOST
 
 
 def end_of(visit: Visit) -> int:

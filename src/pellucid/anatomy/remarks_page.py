@@ -9,7 +9,7 @@ import re
 import zlib
 
 from pellucid.anatomy.figures import count_text, duration_text, join_text, size_text
-from pellucid.anatomy.phases import connection_of, end_of, visit_pieces
+from pellucid.anatomy.phases import connection_of, crowded, end_of, visit_pieces
 from pellucid.anatomy.remark import Remark, Rule, document_of, first_round, header, name_of, share
 from pellucid.anatomy.waterfall import chain_of, found_late
 from pellucid.journey import Journey, Kind, Visit
@@ -144,7 +144,7 @@ def queued(journey: Journey) -> Remark | None:
         if visit in chain or visit.kind == "icon" or connection is None or connection.protocol == "h2":
             continue
         waited = sum(piece.end - piece.start for piece in visit_pieces(journey, visit) if piece.phase == "queue")
-        if waited >= 5 * MS:
+        if waited >= 5 * MS and crowded(journey, visit):
             waits.append(waited)
     longest = max(waits, default=0)
     part = share(journey, longest)

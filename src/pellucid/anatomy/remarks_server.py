@@ -5,6 +5,8 @@ In: a Journey. Out: a remark of each rule, or None.
 
 from __future__ import annotations
 
+import re
+
 from pellucid.anatomy.cells import fit
 from pellucid.anatomy.figures import count_text, duration_text, join_text, share_text
 from pellucid.anatomy.inside import Statement, server_time, statements, summarize_statement
@@ -74,7 +76,7 @@ def scanned_table(journey: Journey) -> Remark | None:
         (visit, statement, step.split()[1])
         for visit, statement in _statements(journey)
         for step in statement.plan
-        if step.strip().startswith("SCAN ") and "USING" not in step and len(step.split()) > 1
+        if step.strip().startswith("SCAN ") and "USING" not in step and len(step.split()) > 1 and not _stops_early(statement)
     ]
     if not scanning:
         return None
@@ -82,14 +84,21 @@ def scanned_table(journey: Journey) -> Remark | None:
     part = share(journey, statement.duration)
     if statement.duration < 5 * MS and part < 0.2:
         return None
-    text = f"SQL for {name_of(visit)} read the whole of {table} in {duration_text(statement.duration)}: an index would spare that"
+    aliased = re.search(rf"(?:FROM|JOIN)\s+(\w+)\s+AS\s+{re.escape(table)}\b", statement.text, re.IGNORECASE)
+    whole = aliased[1] if aliased is not None else table
+    text = f"SQL for {name_of(visit)} read the whole of {whole} in {duration_text(statement.duration)}: an index would spare that"
     return Remark(40 + 50 * part, text)
+
+
+def _stops_early(statement: Statement) -> bool:
+    """Whether it reads in the order that it wants, up to its LIMIT: nothing has to be seen whole for that."""
+    return " LIMIT " in statement.text.upper() and not any("TEMP B-TREE" in step for step in statement.plan)
 
 
 def failed_requests(journey: Journey) -> Remark | None:
     """Parts of the page are missing."""
     document = document_of(journey)
-    visits = [visit for visit in first_round(journey) if visit is not document]
+    visits = [visit for visit in first_round(journey) if visit is not document and visit.initiator.what != "/favicon.ico"]
     answered = [(visit, visit.received.status) for visit in visits if visit.received is not None]
     failed = [(visit, str(status)) for visit, status in answered if status >= 400]
     failed += [(visit, visit.failure.slug) for visit in visits if visit.failure is not None and visit.received is None]

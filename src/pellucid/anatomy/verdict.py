@@ -16,7 +16,7 @@ from pellucid.anatomy.cells import clean
 from pellucid.anatomy.drawing import Phase
 from pellucid.anatomy.figures import count_text, duration_text, share_text, size_text
 from pellucid.anatomy.inside import server_time, statements
-from pellucid.anatomy.phases import connection_of, end_of, lookup_of, spans_of, visit_pieces
+from pellucid.anatomy.phases import connection_of, crowded, end_of, lookup_of, spans_of, visit_pieces
 from pellucid.anatomy.waterfall import chain_of
 from pellucid.journey import Journey, Visit, last_instant
 
@@ -58,7 +58,8 @@ def judge(journey: Journey, round: int = 1) -> Verdict:
         said = clean(failure.message) if failure is not None else "its body was cut short"
         return Verdict(f"{head}, but {said[:1].lower()}{said[1:]}: {', '.join(_costs(visits))}", "bad")
     parts = [part for part in (_longest(journey, visits, start, end),) if part]
-    failed = sum(1 for visit in visits if visit.failure is not None)
+    # A browser's question for an icon that no page named may be answered with "no".
+    failed = sum(1 for visit in visits if visit.failure is not None and visit.initiator.what != "/favicon.ico")
     parts += [*_costs(visits), *([f"{count_text(failed, 'request')} failed"] if failed else [])]
     tone: Literal["good", "warning", "bad"] = "bad" if status >= 400 else "warning" if failed else "good"
     return Verdict(f"{head}: {', '.join(parts)}", tone)
@@ -111,7 +112,10 @@ def _longest(journey: Journey, visits: list[Visit], start: int, end: int) -> str
     if not shares or end <= start:
         return ""
     phase = max(shares, key=lambda each: shares[each])
-    text = f"{share_text(shares[phase], end - start)} {_ACTS[phase]}"
+    act = _ACTS[phase]
+    if phase == "queue" and not any(crowded(journey, visit) for visit in visits):
+        act = "reading the page here"  # a connection was free, and the request not yet written
+    text = f"{share_text(shares[phase], end - start)} {act}"
     return f"{text}{_server_text(visits)}" if phase == "wait" else text
 
 
