@@ -64,6 +64,8 @@ def test_a_failure_is_told_with_its_cause_and_its_time() -> None:
     assert judge(refused).text == "No connection: 127.0.0.1:81 refused the connection, after 30.0 ms"
     late = failing("timeout", "The server said nothing")
     assert judge(late).text == "No answer in time: The server said nothing, after 30.0 ms"
+    given_up = failing("timeout", "the trace was given up after 0.03 s")
+    assert judge(given_up).text == "No answer in time: the trace was given up after 0.03 s"
 
 
 def test_a_body_cut_short_is_no_good_news() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import journeys
 from journeys import connection, journey, ms, visit
+from pellucid.anatomy import remarks_arrival
 from pellucid.anatomy.bars import bar
 from pellucid.anatomy.drawing import Phase, Piece, Row, ticks
 from pellucid.anatomy.layout import lay_out
@@ -255,3 +256,11 @@ def test_a_name_that_failed_is_said_once() -> None:
     made.attempts, made.lookup, made.failure = [], told.lookups[0].id, told.lookups[0].failure
     told.connections.append(made)
     assert [row.role for row in draw(told).rows if row.role != "visit"] == ["lookup"]
+
+
+def test_why_an_answer_is_bogus_is_said_once() -> None:
+    told = journeys.nameless()
+    told.lookups[0].verdict, told.lookups[0].verdict_says = "bogus", "The key is missing"
+    told.lookups[0].failure = told.failure = Failure("bogus", "The answer was not signed as its zones say: The key is missing")
+    assert draw(told).rows[0].note == told.failure.message
+    assert remarks_arrival.bogus_name(told) is None

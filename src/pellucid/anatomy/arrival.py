@@ -56,7 +56,7 @@ def walk_text(lookup: Lookup) -> str:
     sources = {
         "hosts": "from the hosts file",
         "override": "as told by --resolve",
-        "reserved": "never asked for: it is this machine",
+        "reserved": "never asked for",
         "cache": "from the cache of this run",
     }
     asked = list(dict.fromkeys(hop.server for hop in lookup.hops if hop.server))
@@ -72,9 +72,9 @@ def _lookup_row(lookup: Lookup, until: int) -> Row:
     verdict = f"  {lookup.verdict}" if lookup.verdict is not None else ""
     hops = sum(1 for hop in lookup.hops if hop.transport in ("udp", "tcp"))
     aside = count_text(hops, "hop") if lookup.how == "walk" else _addresses(lookup.addresses)
-    says = [clean(each) for each in (lookup.verdict_says if lookup.verdict == "bogus" else None,) if each]
-    if lookup.failure is not None:
-        says.append(clean(lookup.failure.message))
+    failure = lookup.failure.message if lookup.failure is not None else ""
+    why = (lookup.verdict_says or "") if lookup.verdict == "bogus" else ""
+    says = [clean(each) for each in (why if why not in failure else "", failure) if each]
     return Row(
         "lookup",
         lookup.id,

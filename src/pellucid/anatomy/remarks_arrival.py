@@ -38,7 +38,7 @@ def slow_names(journey: Journey) -> Remark | None:
 def bogus_name(journey: Journey) -> Remark | None:
     """A signature in the DNS does not hold."""
     bogus = next((lookup for lookup in journey.lookups if lookup.verdict == "bogus"), None)
-    if bogus is None:
+    if bogus is None or journey.failure is not None:  # the verdict says it then
         return None
     why = f": {clean(bogus.verdict_says)}" if bogus.verdict_says else ""
     return Remark(96, f"The signatures of {clean(bogus.shown)} in the DNS do not hold{why}")

@@ -94,7 +94,8 @@ def _failed(slug: str, message: str, visits: list[Visit], elapsed: int) -> str:
         sent = any(visit.sent_first is not None for visit in visits)
         return message if sent or "nothing was sent" in message else f"{message}: nothing was sent"
     head = message if prefix is None or message.startswith(prefix) else f"{prefix}: {message}"
-    return f"{head}, after {duration_text(elapsed)}" if elapsed else head
+    told = slug == "timeout" and message.endswith(" s")  # it has said when
+    return f"{head}, after {duration_text(elapsed)}" if elapsed and not told else head
 
 
 def _costs(visits: list[Visit]) -> list[str]:
