@@ -13,7 +13,8 @@ import pytest
 import journeys
 from journeys import ms
 from pellucid.anatomy.layout import Line
-from pellucid.anatomy.terminal import Progress, color_of, compose, encode, overview, paint
+from pellucid.anatomy.progress import Progress
+from pellucid.anatomy.terminal import color_of, compose, encode, overview, paint
 from pellucid.anatomy.verdict import Verdict
 
 

@@ -10,16 +10,15 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Literal, TextIO
 
-from pellucid.anatomy.cells import fit, wrap
+from pellucid.anatomy.cells import wrap
 from pellucid.anatomy.drawing import Drawing
-from pellucid.anatomy.figures import duration_text, size_text
 from pellucid.anatomy.layout import LEAST, Line, lay_out
 from pellucid.anatomy.remarks import Remark, footnotes, remarks
 from pellucid.anatomy.verdict import Verdict, judge
 from pellucid.anatomy.waterfall import draw, rounds
 from pellucid.journey import Journey
 
-__all__ = ["Color", "Progress", "color_of", "compose", "encode", "overview", "paint"]
+__all__ = ["Color", "color_of", "compose", "encode", "overview", "paint"]
 
 Color = Literal["none", "16", "256", "truecolor"]
 
@@ -130,32 +129,3 @@ def encode(line: Line, color: Color) -> str:
         code = _STYLES[style][_COLUMN[color]] if style in _STYLES and text.strip() else ""
         words.append(f"\x1b[{code}m{text}\x1b[0m" if code else text)
     return "".join(words).rstrip()
-
-
-class Progress:
-    """One line on a terminal that says how far a journey is; nothing where there is no terminal."""
-
-    def __init__(self, stream: TextIO, enabled: bool | None = None) -> None:
-        self._stream = stream
-        self._enabled = stream.isatty() and os.environ.get("TERM") != "dumb" if enabled is None else enabled
-        self._shown = False
-
-    def update(self, done: int, known: int, size: int, elapsed: int) -> None:
-        """Say how many of the known requests are done, how many bytes came, and how long it took so far (nanoseconds)."""
-        if not self._enabled:
-            return
-        try:
-            width = os.get_terminal_size(self._stream.fileno()).columns
-        except (OSError, ValueError):
-            width = 80
-        text = f"{done} of {known} requests, {size_text(size)}, {duration_text(elapsed)}"
-        self._stream.write(f"\r\x1b[2K{fit(text, max(width - 1, 1))}")
-        self._stream.flush()
-        self._shown = True
-
-    def erase(self) -> None:
-        """Take the line away."""
-        if self._shown:
-            self._stream.write("\r\x1b[2K")
-            self._stream.flush()
-            self._shown = False

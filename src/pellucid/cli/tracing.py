@@ -29,7 +29,7 @@ from pellucid.journey import Clock, Journey, Viewport, document_visit
 
 if TYPE_CHECKING:
     from pellucid.anatomy.expect import Expectation
-    from pellucid.anatomy.terminal import Progress
+    from pellucid.anatomy.progress import Progress
     from pellucid.http.cookies import Jar
 
 __all__ = ["STAGES", "Told", "run"]
@@ -92,7 +92,7 @@ def run(urls: Sequence[str], told: Told) -> int:
     started = [_begin(url, options) for url in urls]  # every mistake is said before anything is sent
     prepare(urls, options)
     sys.setswitchinterval(_SLICE)
-    from pellucid.anatomy.terminal import Progress  # late, and before any clock runs
+    from pellucid.anatomy.progress import Progress  # late, and before any clock runs
 
     journeys: list[Journey] = []
     interrupted = False
