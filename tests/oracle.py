@@ -168,7 +168,7 @@ class _Tab:
         self._page = page
         self.site = site
         self.address = site.origin + path
-        self._requests: list[Requested] = []
+        self._requests: dict[str, Requested] = {}
         self._loads = 0
         self._gone = False
         self._heard = time.monotonic()
@@ -196,7 +196,10 @@ class _Tab:
             request, initiator = told["request"], told["initiator"]
             by = "parser" if initiator["type"] == "script" and "stack" not in initiator else initiator["type"]
             url, kind = request["url"].partition("#")[0], told.get("type", "")
-            self._requests.append(Requested(url, kind, request["initialPriority"], by, initiator.get("url", "")))
+            key = told["requestId"] + ("+" if "redirectResponse" in told else "")
+            self._requests[key] = Requested(url, kind, request["initialPriority"], by, initiator.get("url", ""))
+        elif event == "Network.loadingFailed" and told.get("blockedReason"):
+            self._requests.pop(told["requestId"], None)
 
     def go_on(self) -> None:
         """Go to the page once the first one is there."""
@@ -210,7 +213,7 @@ class _Tab:
 
     def told(self) -> list[Requested]:
         """What was asked for, with what only the site saw."""
-        found = [each for each in self._requests if each.url != self.address]
+        found = [each for each in self._requests.values() if each.url != self.address]
         known = {each.url for each in found} | {self.address}
         for asked, destination in self.site.asked:
             url = self.site.origin + asked

@@ -132,6 +132,35 @@ def test_hard_cases_ask_for_what_a_browser_asks_for(chromium: Browser, capsys: p
     assert not differing, "theirs, ours"
 
 
+PRELOADS = {
+    "index.html": """<!doctype html><html><head><link rel=icon href=data:,>
+        <link rel=preload as=style href=only.css><link rel=preload as=style href=both.css>
+        <link rel=modulepreload href=module.mjs><link rel=modulepreload href=never.mjs><link rel=preload as=script href=script.js>
+        <link rel=stylesheet href=both.css><link rel=stylesheet href=print.css media=print>
+        <link rel=stylesheet href=twice.css media=print><link rel=stylesheet href=twice.css>
+        <meta http-equiv=Content-Security-Policy content="img-src 'self'; font-src 'none'">
+        <script type=module src=module.mjs></script><script src=script.js></script></head>
+        <body><p class=a>x<p class=b>y<p class=c>z<p class=d>w<img src=https://elsewhere.invalid/blocked.png>""",
+    "only.css": '@import "only-imported.css"; .a { background: url(p/only.png) }',
+    "both.css": '@import "p/both-imported.css"; .b { background: url(p/both.png) }',
+    "print.css": '@import "p/print-imported.css"; .c { background: url(p/print.png) }',
+    "twice.css": '@import "p/twice-imported.css"; .d { background: url(p/twice.png) }',
+    "module.mjs": 'import "./needed.mjs"',
+    "needed.mjs": 'import "./p/deeper.mjs"',
+    "never.mjs": 'import "./p/never-imported.mjs"',
+    "script.js": "",
+}
+
+
+@needs_chromium
+def test_preloads_count_only_when_they_are_needed(
+    tmp_path: Path, chromium: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in PRELOADS.items():
+        (tmp_path / name).write_text(text)
+    held([("preloads", tmp_path, "index.html")], chromium, capsys, least=1.0)
+
+
 def held(
     places: Sequence[tuple[str, Path, str]], chromium: Browser, capsys: pytest.CaptureFixture[str], *, least: float
 ) -> list[Compared]:

@@ -56,6 +56,10 @@ class Page:
         self._csp: Csp | None = None
         self._heard = 0
         self._known: dict[str, asyncio.Task[None]] = {} if top is None else top._known
+        self._preloads: dict[str, Visit | None] = {} if top is None else top._preloads
+        """What nothing but a preload has named so far, with its visit once that is over."""
+        self._needed: dict[str, Found] = {} if top is None else top._needed
+        """What is needed of the preloads that are still under way."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sheets_coming: set[asyncio.Task[None]] = set()
         self._later: list[tuple[Found, int]] = []
@@ -117,11 +121,16 @@ class Page:
             return
         self._body.append(data)
         scanner = self._scanner
-        for found in scanner.feed(data) if data else scanner.end():
+        named = scanner.feed(data) if data else scanner.end()
+        self._heed(scanner)
+        for found in named:
             self.add(found, at)
         for sheet in scanner.sheets[self._inline :]:
             self._imports(sheet.text, scanner.base, self.visit.id, at, offset=sheet.offset, line=sheet.line)
         self._inline = len(scanner.sheets)
+
+    def _heed(self, scanner: Scanner) -> None:
+        """Policies of the document itself hold for what it names from then on."""
         if self._csp is not None:
             for name, text in scanner.policies[self._metas :]:
                 if name == "content-security-policy":  # one that only reports has no effect in a document (CSP 3, 3.3)
@@ -139,14 +148,27 @@ class Page:
                 self.session.pool.preconnect(found.url)
             return
         if found.url.bare in self._known:
+            self._use(found, at)
             return
         if found.after_load:
             self._later.append((found, at))
         else:
             self._start(found, at)
 
+    def _use(self, found: Found, at: int) -> None:
+        """What was only preloaded so far is needed now: it takes its part without a second request."""
+        bare = found.url.bare
+        if found.preload or bare not in self._preloads:
+            return
+        visit = self._preloads.pop(bare)
+        if visit is None:
+            self._needed[bare] = found
+        else:
+            self._take_part(visit, found, at)
+
     def _start(self, found: Found, at: int) -> None:
         if found.url.bare in self._known:
+            self._use(found, at)
             return
         allowed = self._allowed(found)
         if allowed is None:
@@ -161,6 +183,8 @@ class Page:
             return
         task = asyncio.ensure_future(self._bring(allowed[0], at, allowed[1]))
         self._known[found.url.bare] = task
+        if found.preload:
+            self._preloads[found.url.bare] = None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if found.kind == "stylesheet":
@@ -214,13 +238,21 @@ class Page:
         arrived = visit.last_byte or self.session.clock()
         usable = judge_use(visit, asking, found.integrity) and visit.failure is None
         good = usable and received is not None and 200 <= received.status < 300
-        if found.kind == "stylesheet" and good:
-            self._sheet(visit, found, arrived)
-        elif found.module and good:
-            self._module(visit, arrived)
-        elif found.kind == "font" and not good and self._styles is not None:
+        needed = self._needed.pop(found.url.bare, found)
+        if good and needed.preload:
+            self._preloads[found.url.bare] = visit
+        elif good:
+            self._take_part(visit, needed, arrived)
+        elif found.kind == "font" and self._styles is not None:
             for other in self._styles.after_failure(found.url.href):
                 self.add(other, arrived)
+
+    def _take_part(self, visit: Visit, found: Found, at: int) -> None:
+        """A sheet's rules and a module's imports count; those of what is only preloaded do not."""
+        if found.kind == "stylesheet":
+            self._sheet(visit, found, at)
+        elif found.module:
+            self._module(visit, at)
 
     def _referrer(self, found: Found) -> Url:
         if found.initiator.by in ("style", "script") and found.initiator.visit is not None:
