@@ -29,6 +29,7 @@ __all__ = ["begin", "prepare", "trace"]
 _ALWAYS = ("decode",)
 _FOR_PAGES = ("inside", "page.css", "page.links", "page.modules", "page.scan", "page.style")
 _FOR_TLS = ("certificates", "http2", "tls")
+_LIBRARIES_FOR_PAGES = ("html.entities", "selectolax.lexbor", "tinycss2", "webencodings")
 
 
 def prepare(urls: Sequence[str], options: TraceOptions) -> None:
@@ -38,6 +39,8 @@ def prepare(urls: Sequence[str], options: TraceOptions) -> None:
         wanted += _FOR_TLS
     for name in wanted:
         import_module(f"pellucid.client.{name}")
+    for name in () if options.only_document else _LIBRARIES_FOR_PAGES:
+        import_module(name)
     if "tls" in wanted:
         connect.prepare("https", options.connect)
     for typed in urls:
