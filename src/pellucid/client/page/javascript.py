@@ -45,6 +45,8 @@ _BEFORE_OPERAND = frozenset(
 """Words after which a `/` begins a regular expression."""
 _CONDITION = frozenset({"if", "while", "for", "with"})
 _SPECIFIER = re.compile(r"""from\s*("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""")
+_CANDIDATE = re.compile(r"import|export(?=\s*[{*/])")
+"""Where alone an import can begin; many are none."""
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _PLAIN = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": ""}
 
@@ -65,9 +67,10 @@ class _Open(NamedTuple):
 
 def imports_of(text: str) -> list[Import]:
     """The imports of a module's source, in order, at most 2,000; never an error, whatever the text is."""
-    if "import" not in text and "export" not in text:
+    last = max((match.start() for match in _CANDIDATE.finditer(text)), default=None)
+    if last is None:
         return []
-    tokens = _tokens(text)
+    tokens = _tokens(text, last)
     found: list[Import] = []
     for index, token in enumerate(tokens):
         if token.kind != "word" or token.text not in ("import", "export") or len(found) >= _MOST:
@@ -150,10 +153,11 @@ def _escaped(match: re.Match[str]) -> str:
     return chr(int(code, 16)) if int(code, 16) <= 0x10FFFF else ""
 
 
-def _tokens(text: str) -> list[_Token]:
+def _tokens(text: str, until: int) -> list[_Token]:
     """Everything but comments, white space, numbers and the inside of regular expressions and templates.
 
-    Only those are kept that an import can be made of, so that a large bundle costs little memory.
+    Only those are kept that an import can be made of, so that a large bundle costs little memory. What follows the statement
+    that begins at `until` is not read: in most modules all imports stand at the top.
     """
     kept: list[_Token] = []
     opened: list[_Open] = []
@@ -185,6 +189,8 @@ def _tokens(text: str) -> list[_Token]:
             at, operand, last = template.end(), hole, "`"
             continue
         kept.append(_Token(kind, word, at))
+        if word == ";" and at > until:
+            break
         operand = _after(kind, word, last, operand, opened)
         last = word
         at = match.end()
