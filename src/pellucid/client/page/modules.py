@@ -6,14 +6,16 @@ In: the source of a module and the import map of its page. Out: the modules that
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
 from pellucid.client.page.found import Found
-from pellucid.client.page.javascript import Import, imports_of
 from pellucid.http.url import BadUrl, Url, parse_url
 from pellucid.journey import Initiator, Kind, Skipped
+
+if TYPE_CHECKING:
+    from pellucid.client.page.javascript import Import
 
 __all__ = ["ImportMap", "Imports", "imports", "inline_imports"]
 
@@ -117,6 +119,8 @@ def inline_imports(
     text: str, url: Url, visit: int, import_map: ImportMap, *, offset: int | None = 0, line: int = 1, by: By = "script"
 ) -> Imports:
     """The same of a module's text. `url` is what they are relative to; `offset` and `line` say where the text begins."""
+    from pellucid.client.page.javascript import imports_of  # late: few pages have modules
+
     result = Imports([], [])
     seen: set[str] = set()
     counted = 0
