@@ -299,3 +299,17 @@ def test_an_assumed_https_that_nobody_speaks_is_asked_again_over_http() -> None:
     assert document_visit(journey.visits) is second
     assert journey.failure is None
     assert any(note.topic == "upgrade" for note in journey.notes)
+
+
+@pytest.mark.parametrize(
+    ("answer", "method"),
+    [
+        (Answer("<img src=c.png>", headers=(("Content-Disposition", 'attachment; filename="x.html"'),)), "GET"),
+        (Answer("<img src=c.png>"), "HEAD"),
+        (Answer("", 204, type=None), "GET"),
+    ],
+)
+def test_what_a_browser_would_not_show_names_nothing(answer: Answer, method: str) -> None:
+    journey, _ = traced({"/": answer}, method=method)
+    assert paths(journey) == ["/"]
+    assert journey.failure is None

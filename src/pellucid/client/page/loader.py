@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pellucid.client.judge import judge_use, notes_of, settle_type, text_of
+from pellucid.client.page.aside import beside
 from pellucid.client.page.found import Found
 from pellucid.client.session import Session, Want
 from pellucid.http.csp import Csp, policies
 from pellucid.http.fetching import Asking
 from pellucid.http.mixed import judge
 from pellucid.http.url import Url, parse_url
-from pellucid.journey import Note, Skipped, Visit
+from pellucid.journey import Note, Received, Skipped, Visit
 
 if TYPE_CHECKING:
     from pellucid.client.page.scan import Scanner
@@ -108,13 +109,24 @@ class Page:
         if received is None or (300 <= received.status < 400 and received.status != 304):
             return
         settle_type(self.visit, b"".join(piece for piece, _ in self._head))
-        if self.visit.body.computed_type not in _HTML:
+        if self.visit.body.computed_type not in _HTML or not self._shown(received):
             return
         from pellucid.client.page.scan import Scanner  # late: a document that is no page needs none
 
         self.hear(self.visit)
         charset = self.visit.body.charset or "utf-8"
         self._scanner = Scanner(self.url, self.visit.id, self.journey.viewport, charset=charset, frame=self.top is not None)
+
+    def _shown(self, received: Received) -> bool:
+        """Whether a browser would show it: it saves what is an attachment, and stays where it is for a 204."""
+        if self.visit.method == "HEAD" or received.status in (204, 205):
+            return False
+        disposition = next((value for name, value in received.headers if name == "content-disposition"), "")
+        if disposition.partition(";")[0].strip().lower() == "attachment":
+            message = "It is an attachment, which a browser saves and does not show: what it names was not fetched"
+            self.visit.notes.append(Note("type", "info", message, "RFC 6266, section 4.2"))
+            return False
+        return True
 
     def _scan(self, data: bytes, at: int) -> None:
         if self._scanner is None:
@@ -300,7 +312,7 @@ class Page:
             )
         # In a thread, since the cascade takes as long as some answers: they must not be heard late for it.
         body = b"".join(self._body)
-        images, left_out = await asyncio.to_thread(styles.used, body, charset, scanner.base, self.visit.id)
+        images, left_out = await beside(lambda: styles.used(body, charset, scanner.base, self.visit.id))
         at = self.session.clock()
         for found in images:
             self.add(found, at)
