@@ -313,3 +313,14 @@ def test_what_a_browser_would_not_show_names_nothing(answer: Answer, method: str
     journey, _ = traced({"/": answer}, method=method)
     assert paths(journey) == ["/"]
     assert journey.failure is None
+
+
+def test_a_sheet_that_page_and_frame_share_counts_in_both() -> None:
+    site: Site = {
+        "/": Answer("<link rel=stylesheet href=s.css><iframe src=f.html></iframe><b class=top>x</b>"),
+        "/f.html": Answer("<link rel=stylesheet href=s.css><b class=inner>x</b>"),
+        "/s.css": Answer(".top { background: url(t.png) } .inner { background: url(i.png) }", type=CSS),
+    }
+    journey, asked = traced(site)
+    assert {"/t.png", "/i.png"} < set(paths(journey))
+    assert [request.target for request in asked].count("/s.css") == 1

@@ -57,6 +57,9 @@ class Page:
         self._csp: Csp | None = None
         self._heard = 0
         self._known: dict[str, asyncio.Task[None]] = {} if top is None else top._known
+        self._brought: dict[str, Visit] = {} if top is None else top._brought
+        self._own: set[str] = set()
+        """What this document, and not another frame's, has named."""
         self._preloads: dict[str, Visit | None] = {} if top is None else top._preloads
         """What nothing but a preload has named so far, with its visit once that is over."""
         self._needed: dict[str, Found] = {} if top is None else top._needed
@@ -162,14 +165,19 @@ class Page:
         if found.url.bare in self._known:
             self._use(found, at)
             return
+        self._own.add(found.url.bare)
         if found.after_load:
             self._later.append((found, at))
         else:
             self._start(found, at)
 
     def _use(self, found: Found, at: int) -> None:
-        """What was only preloaded so far is needed now: it takes its part without a second request."""
+        """What was only preloaded so far, or is another frame's, is needed now: it takes its part without a second request."""
         bare = found.url.bare
+        if bare not in self._own and found.kind == "stylesheet" and not found.after_load:
+            self._own.add(bare)
+            self._watch(asyncio.ensure_future(self._share(found, at)), found)
+            return
         if found.preload or bare not in self._preloads:
             return
         visit = self._preloads.pop(bare)
@@ -197,11 +205,21 @@ class Page:
         self._known[found.url.bare] = task
         if found.preload:
             self._preloads[found.url.bare] = None
+        self._watch(task, found)
+
+    def _watch(self, task: asyncio.Task[None], found: Found) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if found.kind == "stylesheet":
             self._sheets_coming.add(task)
             task.add_done_callback(self._sheets_coming.discard)
+
+    async def _share(self, found: Found, at: int) -> None:
+        """A sheet that another frame of the page has asked for: its rules count here as well."""
+        await asyncio.wait([self._known[found.url.bare]])
+        visit = self._brought.get(found.url.bare)
+        if visit is not None:
+            self._take_part(visit, found, max(at, visit.last_byte or at))
 
     def _allowed(self, found: Found) -> tuple[Found, list[Note]] | None:
         """What the page's policies make of it: allowed, upgraded, or (None) blocked, which is said."""
@@ -251,6 +269,8 @@ class Page:
         usable = judge_use(visit, asking, found.integrity) and visit.failure is None
         good = usable and received is not None and 200 <= received.status < 300
         needed = self._needed.pop(found.url.bare, found)
+        if good:
+            self._brought[found.url.bare] = visit
         if good and needed.preload:
             self._preloads[found.url.bare] = visit
         elif good:
