@@ -211,7 +211,8 @@ def test_the_tree_is_that_of_a_browser_that_runs_scripts() -> None:
 
 PARTS = (
     "p", "div", "a", "*", ".c", ".b", "#a", "#p2", "[href]", ":first-child", ":not(.c)", ":nth-child(2n)", ":is(p,a)", ":root",
-    "svg", ":nth-last-of-type(odd)", ":has(a)", ":where(.x, #q) > *", "input:enabled", ":empty", "[id^=p]", ":not(:has(*)):last-child",
+    "svg", ":nth-last-of-type(odd)", ":has(a)", ":where(.x, #q) > *", "input:enabled", ":empty", "[id^=p]",
+    ":not(:has(*)):last-child",
 )  # fmt: skip
 
 

@@ -11,12 +11,13 @@ here at all; and each is tested only against elements with the id, the class or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from time import monotonic
 from typing import NamedTuple
 
 from pellucid.client.page.css import Declaration, Rule, Source, import_of, keeps_head, rules
 from pellucid.client.page.elements import Document, Element
 from pellucid.client.page.pseudo import read_selectors
-from pellucid.client.page.selectors import Selector, SelectorError, Specificity, Test
+from pellucid.client.page.selectors import MOST_STEPS, Selector, SelectorError, Specificity, Test
 from pellucid.client.page.values import is_valid, longhands
 from pellucid.journey import Viewport
 
@@ -24,6 +25,8 @@ __all__ = ["Cascade", "Matched", "Setting", "Sheet", "StyleRule"]
 
 _MOST_TESTS = 500_000
 """Tests of a selector against an element, about a microsecond each."""
+_LONGEST = 3.0
+"""Seconds for all of them."""
 _MOST_IMPORTS = 64
 _LAST = 1 << 30
 _TRANSPARENT = frozenset({"media", "supports", "layer", "container", "scope", "starting-style"})
@@ -128,6 +131,7 @@ class Cascade:
         self._order = 0
         self._anonymous = 0
         self._tests = 0
+        self._until = 0.0
 
     def add(self, sheet: Sheet) -> None:
         """Take a sheet of the document; they come in its order."""
@@ -316,6 +320,7 @@ class Cascade:
     def match(self) -> dict[Element, dict[str, list[Matched]]]:
         """For each element, by pseudo-element, the rules that fit it, weakest first."""
         found: dict[Element, dict[str, list[Matched]]] = {}
+        self._until = monotonic() + _LONGEST
         for rule in self.rules:
             hit = False
             for selector in rule.selectors:
@@ -329,11 +334,14 @@ class Cascade:
         if not candidates or not all(self._exists(compound.key) for compound in selector.compounds[1:]):
             return False
         self._tests += len(candidates)
-        if self._tests > _MOST_TESTS:
+        if self._tests > _MOST_TESTS or monotonic() > self._until:
             self.limited = True
             return False
         hit = False
-        for element in candidates:
+        for place, element in enumerate(candidates):
+            if place & 63 == 63 and monotonic() > self._until:
+                self.limited = True
+                break
             if selector.matches(element):
                 hit = True
                 mine = found.setdefault(element, {}).setdefault(selector.pseudo, [])
@@ -342,6 +350,7 @@ class Cascade:
                         mine[-1] = Matched(rule, selector.specificity)
                 else:
                     mine.append(Matched(rule, selector.specificity))
+        self.limited = self.limited or selector.steps >= MOST_STEPS
         return hit
 
     def _exists(self, key: str) -> bool:

@@ -8,6 +8,7 @@ classes and neighbours thousands of times.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,15 +72,13 @@ class Document:
             self.by_class.setdefault(name, []).append(element)
 
 
-def descendants(element: Element) -> list[Element]:
+def descendants(element: Element) -> Iterator[Element]:
     """All elements within one, in document order."""
-    found: list[Element] = []
-    waiting = list(reversed(element.children))
+    waiting = element.children[::-1]
     while waiting:
         child = waiting.pop()
-        found.append(child)
+        yield child
         waiting += reversed(child.children)
-    return found
 
 
 def read_document(data: bytes, charset: str) -> Document:

@@ -25,6 +25,7 @@ from pellucid.client.page.controls import (
 )
 from pellucid.client.page.elements import Element, descendants
 from pellucid.client.page.selectors import (
+    MOST_STEPS,
     Compound,
     Reader,
     Rules,
@@ -105,11 +106,14 @@ def _read_class(reader: Reader, name: str, argument: str | None) -> tuple[Test, 
 
 def _logical(reader: Reader, name: str, argument: str) -> tuple[Test, Specificity]:
     """`:is()` and `:where()` forgive what they do not know, the others do not (sections 4.2 to 4.5)."""
+    if name == "has" and reader.rules.within_has:
+        raise SelectorError(argument)  # it may not be nested (section 4.5)
     inner: list[Selector] = []
     for part in _alternatives(argument) if name in ("is", "where") else [argument]:
         within = reader.inner(part)
+        within.rules = reader.rules._replace(within_has=reader.rules.within_has or name == "has")
         if name == "not":  # what it would find in a state that is not there is no reason why its rule does not apply
-            within.rules = reader.rules._replace(assume=False)
+            within.rules = within.rules._replace(assume=False)
         try:
             found = within.read_list(relative=name == "has")
             if within.at < len(part) or any(selector.pseudo for selector in found):
@@ -160,10 +164,30 @@ def _has(element: Element, selector: Selector) -> bool:
     anchored = [*selector.compounds[:-1], Compound([lambda other: other is element], "")]
     bound = Selector(anchored, selector.combinators, selector.specificity, "", frozenset())
     first = selector.combinators[-1]
+    bound.steps = selector.steps
+    try:
+        return _has_bound(element, bound, first)
+    finally:
+        selector.steps = bound.steps
+
+
+def _has_bound(element: Element, bound: Selector, first: str) -> bool:
+    among = [element]
     if first in "+~":
-        siblings = element.parent.children[element.place + 1 :] if element.parent is not None else []
-        return any(bound.matches(other) for sibling in siblings for other in (sibling, *descendants(sibling)))
-    return any(bound.matches(other) for other in descendants(element))
+        among = element.parent.children[element.place + 1 :] if element.parent is not None else []
+    for start in among:
+        bound.steps += 1
+        if bound.steps >= MOST_STEPS:
+            return False
+        if start is not element and bound.matches(start):
+            return True
+        for other in descendants(start):
+            bound.steps += 1
+            if bound.steps >= MOST_STEPS:
+                return False
+            if bound.matches(other):
+                return True
+    return False
 
 
 def _nth(reader: Reader, name: str, argument: str) -> tuple[Test, Specificity]:

@@ -18,7 +18,19 @@ from typing import NamedTuple
 from pellucid.client.page.elements import Element
 from pellucid.client.page.escapes import unescape
 
-__all__ = ["Compound", "Reader", "Rules", "Selector", "SelectorError", "Specificity", "Test", "is_root", "most_specific", "never"]
+__all__ = [
+    "MOST_STEPS",
+    "Compound",
+    "Reader",
+    "Rules",
+    "Selector",
+    "SelectorError",
+    "Specificity",
+    "Test",
+    "is_root",
+    "most_specific",
+    "never",
+]
 
 Specificity = tuple[int, int, int]
 Test = Callable[[Element], bool]
@@ -72,6 +84,8 @@ _WEBKIT = frozenset(
     }
 )  # fmt: skip
 _MOST_NESTED = 24
+MOST_STEPS = 400_000
+"""What one selector may cost: `a > b c > d` is tried from every ancestor that is a `c`, and a page may have thousands."""
 
 
 class SelectorError(ValueError):
@@ -98,7 +112,7 @@ class Compound:
 class Selector:
     """One alternative of a selector list."""
 
-    __slots__ = ("combinators", "compounds", "dynamic", "pseudo", "specificity")
+    __slots__ = ("combinators", "compounds", "dynamic", "pseudo", "specificity", "steps")
 
     def __init__(
         self, compounds: list[Compound], combinators: list[str], specificity: Specificity, pseudo: str, dynamic: frozenset[str]
@@ -112,6 +126,8 @@ class Selector:
         """`before`, `after`, ...; empty for the element itself."""
         self.dynamic = dynamic
         """The states it asks for that no element has when a page is loaded: `hover`, `focus`, ..."""
+        self.steps = 0
+        """How many neighbours were looked at; beyond MOST_STEPS it fits nothing any more."""
 
     @property
     def key(self) -> str:
@@ -129,9 +145,16 @@ class Selector:
         combinator = self.combinators[place]
         compound = self.compounds[place + 1]
         other = _before(element, combinator)
-        while other is not None:
-            if compound.fits(other) and self._left(other, place + 1):
-                return True
+        # Where a part fits the nearest ancestor and what is left of that is found nowhere above it, a farther one is no help.
+        following = self.combinators[place + 1] if place + 1 < len(self.combinators) else " "
+        settled = following == " " or combinator == following == "~"
+        while other is not None and self.steps < MOST_STEPS:
+            self.steps += 1
+            if compound.fits(other):
+                if self._left(other, place + 1):
+                    return True
+                if settled:
+                    return False
             if combinator in ">+":
                 return False
             other = _before(other, combinator)
@@ -155,6 +178,7 @@ class Rules(NamedTuple):
     nesting: Sequence[Selector] | None = None
     scope: Test | None = None
     assume: bool = False
+    within_has: bool = False
 
 
 class Reader:
