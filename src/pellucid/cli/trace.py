@@ -39,7 +39,8 @@ class _Grouped(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options by what they are for."""
-        records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        records = {option.name: option.get_help_record(ctx) for option in options}
         for title, names in self.groups:
             with formatter.section(title):
                 formatter.write_dl([record for name in names if (record := records.pop(name, None)) is not None])
