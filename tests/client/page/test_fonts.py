@@ -27,14 +27,27 @@ def face(name: str, more: str = "", family: str = "F") -> str:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("<p>x", True), ("<p></p>", False), ("<p>  </p>", False), ("<p hidden>x", False), ("<p style='visibility:hidden'>x", True),
-        ("<p><i style='font-family:serif'>x</i>", True), ("<p><img>", True), ("<p><b style='display:block;font-family:serif'>x</b>", False),
-        ("<p><b style='position:absolute;font-family:serif'>x</b>", False), ("<p style='display:flex'><i style='font-family:serif'>x</i>", False),
-        ("<p style='font-family:serif'><i style='font-family:F'></i>", True), ("<p><!-- x -->", False), ("<p style='font-size:0'>x", True),
-        ("<p class=b></p>", True), ("<p style='font-family:Arial,F'>x", False), ("<p style='font-family:NoSuch,F'>x", True),
-        ("<p style='font-family:serif,F'>x", False), ("<p style='font:12px/1 F'>x", True), ("<p style='--f:F;font-family:var(--f)'>x", True),
+        ("<p>x", True),
+        ("<p></p>", False),
+        ("<p>  </p>", False),
+        ("<p hidden>x", False),
+        ("<p style='visibility:hidden'>x", True),
+        ("<p><i style='font-family:serif'>x</i>", True),
+        ("<p><img>", True),
+        ("<p><b style='display:block;font-family:serif'>x</b>", False),
+        ("<p><b style='position:absolute;font-family:serif'>x</b>", False),
+        ("<p style='display:flex'><i style='font-family:serif'>x</i>", False),
+        ("<p style='font-family:serif'><i style='font-family:F'></i>", True),
+        ("<p><!-- x -->", False),
+        ("<p style='font-size:0'>x", True),
+        ("<p class=b></p>", True),
+        ("<p style='font-family:Arial,F'>x", False),
+        ("<p style='font-family:NoSuch,F'>x", True),
+        ("<p style='font-family:serif,F'>x", False),
+        ("<p style='font:12px/1 F'>x", True),
+        ("<p style='--f:F;font-family:var(--f)'>x", True),
     ],
-)  # fmt: skip
+)
 def test_a_font_is_fetched_for_what_stands_in_a_line(body: str, expected: bool) -> None:
     css = face("f.ttf") + "p{font-family:F}.b::before{content:''}"
     assert fonts(css, body)[0] == (["f.ttf"] if expected else [])
@@ -43,10 +56,16 @@ def test_a_font_is_fetched_for_what_stands_in_a_line(body: str, expected: bool) 
 @pytest.mark.parametrize(
     ("weights", "wanted", "expected"),
     [
-        ("400 700", 600, 700), ("300 500 900", 400, 500), ("300 600", 400, 300), ("200 350", 300, 200), ("800 900", 500, 800),
-        ("100 900", 700, 900), ("400 700", 400, 400), ("600 300", 450, 300),
+        ("400 700", 600, 700),
+        ("300 500 900", 400, 500),
+        ("300 600", 400, 300),
+        ("200 350", 300, 200),
+        ("800 900", 500, 800),
+        ("100 900", 700, 900),
+        ("400 700", 400, 400),
+        ("600 300", 450, 300),
     ],
-)  # fmt: skip
+)
 def test_the_weight_that_fits_best(weights: str, wanted: int, expected: int) -> None:
     css = "".join(face(f"{weight}.ttf", f"font-weight:{weight}") for weight in weights.split())
     assert fonts(css, f"<p style='font-family:F;font-weight:{wanted}'>x")[0] == [f"{expected}.ttf"]
@@ -103,9 +122,15 @@ def test_a_font_is_asked_for_as_browsers_do() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("A, 'B C' , serif", [("A", False), ("B C", False), ("serif", True)]), ("Open  Sans", [("Open Sans", False)]),
-        ("'serif'", [("serif", False)]), ("A 65", None), ("A,", None), ("A,,B", None), ("12px", None), ("\\46 oo", [("Foo", False)]),
+        ("A, 'B C' , serif", [("A", False), ("B C", False), ("serif", True)]),
+        ("Open  Sans", [("Open Sans", False)]),
+        ("'serif'", [("serif", False)]),
+        ("A 65", None),
+        ("A,", None),
+        ("A,,B", None),
+        ("12px", None),
+        ("\\46 oo", [("Foo", False)]),
     ],
-)  # fmt: skip
+)
 def test_families(text: str, expected: object) -> None:
     assert families(text) == expected
