@@ -10,8 +10,8 @@ import pytest
 
 from journeys import expired, nameless, shop, simple
 from pellucid.anatomy.cells import width as cells
-from pellucid.anatomy.details import STAGES, details, sections
-from pellucid.journey import CookieFate, Lookup, Note, Skipped
+from pellucid.anatomy.details import STAGES, details, sections, visit_sections
+from pellucid.journey import Attempt, CookieFate, Lookup, Note, Skipped, TlsMessage
 from scripted import Answer, Site, scripted
 
 JOURNEYS = {"shop": shop, "simple": simple, "nameless": nameless, "expired": expired}
@@ -100,3 +100,30 @@ def test_a_real_answer_is_explained_field_by_field() -> None:
     assert re.search(r"cookie +c: refused", text)
     assert "db 12.5 ms" in text
     assert "two queries" in text
+
+
+def test_a_request_says_on_which_connection_it_went_and_whether_that_was_new() -> None:
+    journey = shop()
+    reused = next(visit for visit in journey.visits if visit.reused)
+    text = "".join(item.text for section in visit_sections(reused) for item in section.items if item.label == "connection")
+    assert text == f"{reused.connection}, used before"
+    assert re.search(r"connection +\d+, new", details(journey, ("request",), 100))
+
+
+def test_addresses_are_numbered_as_they_were_tried_and_not_as_they_were_sorted() -> None:
+    journey = shop()
+    lookup, tried = journey.lookups[0], [Attempt("2001:db8::1", 80, 0, 1, "lost"), Attempt("203.0.113.5", 80, 0, 1, "won")]
+    assert journey.connections[0].lookup == lookup.id
+    journey.connections[0].attempts = tried
+    lookup.addresses = [attempt.address for attempt in reversed(tried)] + ["192.0.2.99"]
+    notes = {item.text: item.note for item in sections(journey, ("dns",))[0].items if item.label == "address"}
+    assert [notes[attempt.address] for attempt in tried] == [f"tried as number {n}" for n in range(1, len(tried) + 1)]
+    assert notes["192.0.2.99"] == "not tried"
+
+
+def test_handshake_messages_stand_in_the_order_of_their_instants() -> None:
+    journey = shop()
+    tls = next(each.tls for each in journey.connections if each.tls is not None)
+    tls.messages = [TlsMessage(tls.started + 20, True, "Finished", 36), TlsMessage(tls.started + 10, False, "NewSessionTicket", 9)]
+    text = details(journey, ("tls",), 100)
+    assert text.index("NewSessionTicket") < text.index("→ Finished")

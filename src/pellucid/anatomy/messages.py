@@ -34,6 +34,8 @@ def request_section(visit: Visit) -> Section:
     where = "" if initiator.offset is None else f" at byte {initiator.offset:,}, line {initiator.line}"
     section.add(f"{initiator.by}{f': {initiator.what}' if initiator.what else ''}{where}", "because of")
     section.add(f"{visit.priority}, as a {visit.kind}", "priority", "Chrome's table; it decides who gets a free connection first")
+    if visit.connection is not None:
+        section.add(f"{visit.connection}, {'used before' if visit.reused else 'new'}", "connection")
     if sent.head and not any(name.startswith(":") for name, _ in sent.headers):
         line = sent.head.split(b"\r\n", 1)[0].decode("latin-1")
         section.add(line, "line", "method, target and version", "RFC 9112, section 3", tone="code")

@@ -29,10 +29,16 @@ _HOW = {
 
 def dns_sections(journey: Journey) -> list[Section]:
     """Every name: who was asked, what they said, how long it took, and whether it can be believed."""
-    return [_lookup(lookup) for lookup in journey.lookups]
+    return [_lookup(lookup, _tried(journey, lookup)) for lookup in journey.lookups]
 
 
-def _lookup(lookup: Lookup) -> Section:
+def _tried(journey: Journey, lookup: Lookup) -> list[str]:
+    """The addresses in the order in which they were tried, which is not the sorted one where a family came late."""
+    first = next((each for each in journey.connections if each.lookup == lookup.id and each.attempts), None)
+    return [] if first is None else [attempt.address for attempt in first.attempts]
+
+
+def _lookup(lookup: Lookup, tried: list[str]) -> Section:
     name = lookup.name if lookup.name == lookup.shown else f"{lookup.shown} ({lookup.name})"
     took = "" if lookup.ended is None else f", {duration_text(lookup.ended - lookup.started)}"
     section = Section("dns", f"Name {name}: {_HOW[lookup.how]}{took}", [])
@@ -40,8 +46,9 @@ def _lookup(lookup: Lookup) -> Section:
         _hop(section, hop)
     for alias in lookup.aliases:
         section.add(alias, "alias")
-    for number, address in enumerate(lookup.addresses, 1):
-        section.add(address, "address", "" if len(lookup.addresses) == 1 else f"tried as number {number}")
+    for address in lookup.addresses:
+        place = f"tried as number {tried.index(address) + 1}" if address in tried else "not tried"
+        section.add(address, "address", "" if len(lookup.addresses) == 1 or not tried else place)
     for record in lookup.services:
         section.add(f"{record.name} {record.type} {record.text}", "service", "shown, not acted upon", "RFC 9460")
     if lookup.ttl is not None:
@@ -134,7 +141,7 @@ def _tls(journey: Journey, connection: Connection) -> Section:
     section.add(f"{tls.alpn or 'none'} out of {', '.join(tls.offered) or 'nothing'}", "protocol", "", "RFC 7301")
     if tls.resumed:
         section.add("an earlier session was resumed", "resumed", "", "RFC 8446, section 2.2")
-    for message in tls.messages:
+    for message in sorted(tls.messages, key=lambda message: message.at):  # a ticket may come before our own Finished leaves
         arrow = "→" if message.sent else "←"
         section.add(f"{arrow} {message.name}, {size_text(message.size)}", duration_text(message.at - tls.started), depth=1)
     now = journey.began
