@@ -135,6 +135,8 @@ def test_nobody_there_fails_with_a_reason() -> None:
         (["x.example", "--expect", "total<1parsec"], "parsec"),
         (["x.example", "--viewport", "huge"], "1280x720"),
         (["x.example", "--resolve", "x"], "HOST:PORT:ADDRESS"),
+        (["x.example", "--resolve", "x.example:80:y.example"], "is not an address"),
+        (["x.example", "--resolve", "a b:80:127.0.0.1"], "is not a host"),
         (["x.example", "--http1.1", "--http2"], "exclude each other"),
         (["x.example", "--header", "nonsense"], "is not a field"),
         (["a.example", "b.example", "c.example"], "at most two"),
@@ -148,6 +150,14 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(words: list[str], say
     done = typed(*words)
     assert done.exit_code == 2
     assert says in done.stderr
+
+
+@pytest.mark.parametrize("host", ["*", "bücher.example", "xn--bcher-kva.example", "BÜCHER.example"])
+def test_a_name_is_told_in_both_forms_and_resolved_in_either(site: Site, host: str) -> None:
+    port = site.origin.rpartition(":")[2]
+    done = typed(f"http://bücher.example:{port}/", "--resolve", f"{host}:{port}:127.0.0.1", "--show", "dns")
+    assert done.exit_code == 0, done.stdout
+    assert "bücher.example (xn--bcher-kva.example)" in done.stdout
 
 
 def test_an_archive_that_is_none_is_refused(tmp_path: Path) -> None:

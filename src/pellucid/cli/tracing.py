@@ -24,7 +24,7 @@ from pellucid.client.options import TraceOptions
 from pellucid.client.resolve import ResolveOptions
 from pellucid.client.trace import begin, prepare, trace
 from pellucid.errors import near, shorten
-from pellucid.http.url import BadUrl
+from pellucid.http.url import BadUrl, parse_url
 from pellucid.journey import Clock, Journey, Viewport, document_visit
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _resolve(told: Told) -> ResolveOptions:
         if not host or not addresses or not (port == "*" or (port.isdecimal() and int(port) < 65536)):
             raise click.BadParameter(f"{shorten(text)} is not HOST:PORT:ADDRESS", param_hint="--resolve")
         given = tuple(address.strip().strip("[]") for address in addresses.split(","))
-        overrides.append((host.lower(), 0 if port == "*" else int(port), given))
+        overrides.append((_host(host), 0 if port == "*" else int(port), tuple(_address(address) for address in given)))
     if told.dns not in ("system", "walk"):
         try:
             parse_server(told.dns)
@@ -223,6 +223,24 @@ def _resolve(told: Told) -> ResolveOptions:
         anchors=anchors,
         port=told.dns_port,
     )
+
+
+def _host(text: str) -> str:
+    """A host of --resolve as it goes over the wire: what is typed in Unicode must fit what is asked for."""
+    try:
+        return text if text == "*" else parse_url(f"http://{text}/").host
+    except BadUrl:
+        raise click.BadParameter(f"{shorten(text)} is not a host", param_hint="--resolve") from None
+
+
+def _address(text: str) -> str:
+    import ipaddress  # late: only where an address is given
+
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise click.BadParameter(f"{shorten(text)} is not an address", param_hint="--resolve") from None
+    return text
 
 
 def _hints(file: Path) -> tuple[tuple[str, str], ...]:
