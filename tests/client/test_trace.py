@@ -30,7 +30,7 @@ def traced(site: Site, path: str = "/", **options: object) -> tuple[Journey, lis
 CSS = "text/css"
 JS = "text/javascript"
 PAGE = """<!doctype html><title>x</title><link rel=stylesheet href=a.css><script src=b.js></script>
-<body class=hero><img src=c.png><iframe src=frame.html></iframe>text</body>"""
+<body class=hero><img src=c.png><iframe src=frame.html></iframe><p style="background: url(g.png)">text</body>"""
 SITE: Site = {
     "/": Answer(PAGE),
     "/a.css": Answer("@import 'd.css'; .hero { background: url(e.png) } .none { background: url(never.png) }", type=CSS),
@@ -38,6 +38,7 @@ SITE: Site = {
     "/b.js": Answer("fetch('/script')", type=JS),
     "/c.png": Answer(b"\x89PNG\r\n\x1a\n", type="image/png"),
     "/e.png": Answer(b"\x89PNG\r\n\x1a\n", type="image/png"),
+    "/g.png": Answer(b"\x89PNG\r\n\x1a\n", type="image/png"),
     "/frame.html": Answer("<img src=inner.png><iframe src=deeper.html></iframe>"),
     "/inner.png": Answer(b"\x89PNG\r\n\x1a\n", type="image/png"),
 }
@@ -46,13 +47,14 @@ SITE: Site = {
 def test_a_page_with_its_parts_is_fetched_each_with_what_revealed_it() -> None:
     journey, asked = traced(SITE)
     assert sorted(paths(journey)) == sorted(
-        ["/", "/a.css", "/b.js", "/c.png", "/frame.html", "/d.css", "/e.png", "/f.woff2", "/inner.png", "/favicon.ico"]
+        ["/", "/a.css", "/b.js", "/c.png", "/frame.html", "/d.css", "/e.png", "/f.woff2", "/g.png", "/inner.png", "/favicon.ico"]
     )
     assert sorted(request.target for request in asked) == sorted(paths(journey))
     sheet, image, font = visit_to(journey, "/a.css"), visit_to(journey, "/e.png"), visit_to(journey, "/inner.png")
     assert (sheet.initiator.visit, sheet.initiator.offset) == (0, PAGE.index("<link"))
     assert journey.visits[image.initiator.visit or 0].url.endswith("/a.css")
     assert journey.visits[font.initiator.visit or 0].url.endswith("/frame.html")
+    assert visit_to(journey, "/g.png").initiator.offset == PAGE.index("<p style")
     never = next(skipped for skipped in journey.skipped if skipped.url.endswith("/never.png"))
     assert "no element" in never.why or "match" in never.why
     assert any(skipped.url.endswith("/deeper.html") for skipped in journey.skipped)

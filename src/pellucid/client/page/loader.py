@@ -14,6 +14,7 @@ end (prefetch, sheets for other media, the icon) begins when nothing else is lef
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,7 +30,7 @@ from pellucid.http.url import Url, parse_url
 from pellucid.journey import Note, Received, Skipped, Visit
 
 if TYPE_CHECKING:
-    from pellucid.client.page.scan import Scanner
+    from pellucid.client.page.scan import Scanner, StyleAttribute
     from pellucid.client.page.style import Styles
 
 __all__ = ["Page"]
@@ -335,7 +336,7 @@ class Page:
         images, left_out = await beside(lambda: styles.used(body, charset, scanner.base, self.visit.id))
         at = self.session.clock()
         for found in images:
-            self.add(found, at)
+            self.add(_placed(found, scanner.styled), at)
         self.journey.skipped += left_out
         self.journey.notes += styles.notes
 
@@ -410,3 +411,15 @@ class Page:
             done, _ = await asyncio.wait(self._tasks)
             for task in done:
                 task.result()
+
+
+def _placed(found: Found, styled: Sequence[StyleAttribute]) -> Found:
+    """A resource of a `style` attribute with the place of the first tag that names it, which the cascade does not know."""
+    if found.initiator.offset is not None:
+        return found
+    name = found.url.path.rpartition("/")[2]
+    tag = next((each for each in styled if name and name in each.text), None)
+    if tag is None:
+        return found
+    initiator = msgspec.structs.replace(found.initiator, offset=tag.offset, line=tag.line)
+    return msgspec.structs.replace(found, initiator=initiator)
