@@ -1,15 +1,18 @@
 """Make the pictures of the documentation from the product itself: `python docs/pictures/make.py`, with `make demo` done once.
 
-Out: `dev.svg`, what `pellucid dev` prints while the atlas is used; `atlas.png`, its page, where Chromium is installed.
+Out: `trace.svg`, what `pellucid trace` draws of the atlas; `dev.svg`, what `pellucid dev` prints while the atlas is used;
+`atlas.png`, its page, where Chromium is installed.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +27,9 @@ from rich.text import Text
 HERE = Path(__file__).resolve().parent
 ATLAS = HERE.parents[1] / "examples" / "atlas"
 WIDTH = 132
+TRACE_WIDTH = 110
+TRACES = 25
+"""So many journeys are made, and the quickest is drawn: whatever else this machine does can only add to it."""
 ASKED = (
     "/api/countries?select=name,capital,population,continent(name)&order=population.desc&limit=20",
     "/api/cities?name=ilike.san*&select=name,country(name)&order=population.desc&limit=10",
@@ -46,7 +52,7 @@ def main() -> None:
         if not (copy / "data.db").exists():
             tables = [f"data/{name}.csv" for name in ("continents", "countries", "cities")]
             subprocess.run([*command, "load", "app.py", *tables], cwd=copy, check=True)
-        command += ["dev", "app.py", "--port", "0"]
+        command += ["dev", "app.py", "--port", str(free_port())]
         server = subprocess.Popen(command, cwd=copy, env=environ, stderr=subprocess.PIPE, text=True)
         lines: list[str] = []
         ready = threading.Event()
@@ -63,11 +69,21 @@ def main() -> None:
                 except urllib.error.HTTPError:
                     pass
             shot(int(port[1]))
+            trace(command[0], int(port[1]))
         finally:
             server.send_signal(signal.SIGINT)
             server.wait()
             reader.join()
     draw([line.replace(port[1], "8000") for line in lines])
+
+
+def free_port() -> int:
+    """A free port of four digits: in the pictures it stands in the cells of 8000."""
+    for port in range(8000, 10_000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+    raise SystemExit("no port from 8000 to 9999 is free")
 
 
 def read(server: subprocess.Popen[str], lines: list[str], ready: threading.Event) -> None:
@@ -90,6 +106,20 @@ def draw(lines: list[str]) -> None:
     picture = console.export_svg(title="pellucid dev", unique_id="dev")
     # The fonts would come from somebody else's server; every system has a monospaced one.
     (HERE / "dev.svg").write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL))
+
+
+def trace(pellucid: str, port: int) -> None:
+    """The journey to the page as the tool draws it."""
+    with tempfile.TemporaryDirectory() as folder:
+        made: list[tuple[int, str]] = []
+        for number in range(TRACES):
+            file = Path(folder) / f"{number}.svg"
+            url = f"http://127.0.0.1:{port}/"
+            command = [pellucid, "trace", url, "--json", "--svg", str(file), "--width", str(TRACE_WIDTH)]
+            told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            made.append((told["journey"]["finished"], file.read_text(encoding="utf-8")))
+    made.sort()
+    (HERE / "trace.svg").write_text(made[0][1].replace(f"127.0.0.1:{port}", "127.0.0.1:8000"), encoding="utf-8")
 
 
 def shot(port: int) -> None:

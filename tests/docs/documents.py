@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _FENCE = re.compile(r"^```(\w*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"<!--\s*((?:(?!-->).)*?)\s*-->\s*\Z", re.DOTALL)
-_NAMED = re.compile(r"(?:#|<!--) ([\w./-]+\.\w+)(, continued)?(?: -->)?\n")
+_NAMED = re.compile(r"(?:#|<!--|/\*|//) ([\w./-]+\.\w+)(, continued)?(?: -->| \*/)?\n")
 _LINK = re.compile(r"!?\[[^\]\n]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+?)\s*$", re.MULTILINE)
 _RECENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3,6})?Z?")
@@ -134,6 +134,7 @@ VARYING: tuple[tuple[str, str, str], ...] = (
     ("the end of an id in the log", r"#[0-9a-f]{6}\b", "#[0-9a-f]{6}"),
     ("a time of day in the log", r"^\d\d:\d\d:\d\d(?= )", r"\d\d:\d\d:\d\d"),
     ("seconds since 1970", r"(?<=\"started\":)\d+\.\d+", r"\d{10}\.\d+"),
+    ("a duration that is a label", r"^ +\d+(?:\.\d+)? [mµ]?s +(?=\S)", r" +\d+(?:\.\d+)? [mµ]?s +"),
     ("a duration", r" *\b\d+(?:\.\d+)?(?= m?s\b)", r" *\d+(?:\.\d+)?"),
     ("a duration in Server-Timing", r"(?<=dur=)\d+(?:\.\d+)?", r"\d+(?:\.\d+)?"),
     ("a duration in JSON", r"(?<=_ms\":)\s*-?\d+(?:\.\d+)?", r"\s*-?\d+(?:\.\d+)?"),
@@ -160,6 +161,25 @@ def _pattern(line: str) -> re.Pattern[str]:
             at = found.end()
         parts.append(re.escape(piece[at:]))
     return re.compile("".join(parts))
+
+
+# What `pellucid trace` draws: every run takes other times, so of a row its place in the tree, what was asked for and how it
+# ended are compared, and the statements; bars, durations and sizes are not, nor the rows that depend on them.
+
+_KINDS = "html|page|css|js|img|font|app|av|icon|pre|data"
+_VISIT = re.compile(rf"([│├└ ]*)(?!https?://)(\S.*?) +({_KINDS})? +(\d{{3}}|–)(?: +[\d.,]+ [kMG]?B)?(?: .*)?")
+_STATEMENT = re.compile(r"([│├└ ]*)(sql (?:×\d+ )?[A-Z].*?)(?: {2,}.*)?")
+
+
+def drawn(lines: tuple[str, ...] | list[str]) -> list[str]:
+    """The requests and statements of a waterfall; of anything else nothing."""
+    found = []
+    for line in lines:
+        if (visit := _VISIT.fullmatch(line)) is not None:
+            found.append(f"{visit[1]}{visit[2]} {visit[3] or ''} {visit[4]}")
+        elif (statement := _STATEMENT.fullmatch(line)) is not None:
+            found.append(f"{statement[1]}{statement[2]}")
+    return found
 
 
 def difference(shown: tuple[str, ...] | list[str], real: list[str], now: str) -> str | None:

@@ -123,6 +123,9 @@ class Terminal:
             return self._curl(text)
         if words[0] == "pellucid" and words[1] in ("dev", "run") and "--help" not in words:
             return self._serve(words)
+        if words[:2] == ["pellucid", "trace"]:
+            for shown, used in self.ports.items():
+                text = text.replace(f":{shown}", f":{used}")
         before, said = self._watched(), len(self.server.lines) if self.server is not None else 0
         done = subprocess.run(
             ["/bin/sh", "-c", text], input=given or "", cwd=self.folder, env=self.environ, text=True, encoding="utf-8",

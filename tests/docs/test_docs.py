@@ -14,9 +14,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from documents import ROOT, Block, anchors, asked_in_tables, blocks, commands, difference, links, pages
+from documents import ROOT, Block, anchors, asked_in_tables, blocks, commands, difference, drawn, links, pages
 from terminal import Terminal, read_curl
 
+import journeys
+from pellucid.anatomy.terminal import overview
 from pellucid.api.asked import _KNOWN as KNOWN
 from pellucid.api.filters import LIMITS
 from pellucid.api.grammar import UNSUPPORTED
@@ -26,6 +28,8 @@ from pellucid.schema.model import FieldInfo
 
 PAGES = pages()
 NOT_RUN_AT_MOST = 8
+_DRAWN = re.compile(r"drawn: (\w+)(?:, at most (\d+) of a kind)?$")
+"""A picture of one of the journeys in `tests/journeys.py`."""
 
 
 def names(page: Path) -> str:
@@ -71,7 +75,11 @@ def run(block: Block, terminal: Terminal, namespace: dict[str, object], page: Pa
             found = []
             for command in commands(block):
                 real = terminal.run(command.text, command.given)
-                if (why := difference(command.shown, real, days())) is not None:
+                whole = command.text.startswith("pellucid trace ") and command.shown[:1] != ("...",)
+                if whole and (rows := drawn(command.shown)):
+                    if rows != drawn(real):
+                        found.append(f"{names(page)}:{command.line}: $ {command.text}: {rows} is shown, this is drawn: {real}")
+                elif (why := difference(command.shown, real, days())) is not None:
                     found.append(f"{names(page)}:{command.line}: $ {command.text}: {why}")
             return found
         case "python":
@@ -87,6 +95,9 @@ def run(block: Block, terminal: Terminal, namespace: dict[str, object], page: Pa
             real = terminal.said(lambda lines: difference(shown, lines, days()) is None)
             why = difference(shown, real, days())
             return [] if why is None else [f"{where}: {why}"]
+        case "text" if (made := _DRAWN.match(block.comment)) is not None:
+            picture = overview(getattr(journeys, made[1])(), 100, most=int(made[2] or 20))
+            return [] if picture.splitlines() == block.text.splitlines() else [f"{where}: this is drawn:\n{picture}"]
         case language:
             return [f"{where}: nobody knows how to run a block of {language!r}; name its file, or say <!-- not run: why -->"]
 
