@@ -91,8 +91,8 @@ class Session:
     async def fetch(
         self, want: Want, take: Taker | None = None, heard: Heard | None = None, *, after: Visit | None = None
     ) -> Visit:
-        """Fetch with all redirects; gives the last visit. `heard` is called when an interim answer or a head has come. `after` is the
-        visit that led here, where it was no answer that did.
+        """Fetch with all redirects; gives the last visit. `heard` is called when an interim answer or a head has come. `after` is
+        the visit that led here, where it was no answer that did.
         """
         redirected_from = after.id if after is not None else None
         while True:

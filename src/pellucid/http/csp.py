@@ -142,8 +142,8 @@ class Csp:
             return False
         return redirected or not path or path == "/" or _path_fits(path, url.path)
 
-    def inline(self, kind: str, text: str, *, nonce: str = "") -> tuple[Remark, ...]:
-        """What the policies say of a `<script>` or `<style>` that holds its own text (section 6.7.3.3)."""
+    def inline(self, kind: str, text: str, *, nonce: str = "", what: str = "it") -> tuple[Remark, ...]:
+        """What the policies say of a `<script>` or `<style>` that holds its own text (section 6.7.3.3); `what` it is called."""
         found: list[Remark] = []
         for policy in self.policies:
             decided = policy.deciding(kind)
@@ -152,7 +152,7 @@ class Csp:
             name, sources = decided
             if not _inline_allowed(sources, text, nonce):
                 shown = f"{name} {' '.join(sources)}".strip()[:120]
-                found.append(_blocked(policy, f"it stands in the page itself, which says {shown}", "6.7.3"))
+                found.append(_blocked(policy, f"it stands in the page itself, which says {shown}", "6.7.3", what))
         return tuple(found)
 
 
@@ -176,10 +176,10 @@ def _parse(text: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _blocked(policy: Policy, why: str, section: str) -> Remark:
+def _blocked(policy: Policy, why: str, section: str, what: str = "it") -> Remark:
     if policy.enforced:
-        return Remark("csp", "error", f"A browser blocks it: {why}", _S + section)
-    return Remark("csp", "warning", f"A browser reports it, and loads it all the same (report-only): {why}", _S + section)
+        return Remark("csp", "error", f"A browser blocks {what}: {why}", _S + section)
+    return Remark("csp", "warning", f"A browser reports {what}, and loads it all the same (report-only): {why}", _S + section)
 
 
 def _scheme_fits(wanted: str, scheme: str) -> bool:

@@ -95,7 +95,7 @@ def test_sheets_and_styles_of_the_document() -> None:
     scanner, _ = scanned("<style media=print>\na{}</style><style type=text/x>b{}</style><p style='background:url(x)' onclick=y>")
     assert [(sheet.text, sheet.media, sheet.offset, sheet.line) for sheet in scanner.sheets] == [("\na{}", "print", 19, 1)]
     assert [(each.text, each.element, each.line) for each in scanner.styled] == [("background:url(x)", "p", 2)]
-    assert [note.message for note in scanner.notes] == ["1 event handler was not run: what it would ask for is not here"]
+    assert [note.message for note in scanner.notes] == ["JavaScript was not run: what 1 event handler would ask for is not here"]
 
 
 def test_metadata_of_the_document() -> None:

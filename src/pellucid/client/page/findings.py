@@ -113,6 +113,7 @@ class Findings:
             mode="navigate" if kind == "iframe" else "cors" if is_cors else "no-cors",
             credentials="omit" if credentials == "omit" else "same-origin" if credentials == "same-origin" else "include",
             integrity=attributes.get("integrity") or None,
+            nonce=attributes.get("nonce", ""),
             referrer_policy=policy if policy in _REFERRER_POLICIES else self.referrer_policy,
             **terms,
         )

@@ -30,6 +30,8 @@ class Found(msgspec.Struct, frozen=True):
     """A module script, whose static imports are looked for."""
     lazy: bool = False
     integrity: str | None = None
+    nonce: str = ""
+    """Of the element, for the page's policies; a module's imports have their module's."""
     referrer_policy: str | None = None
     hint: Literal["preconnect", "dns-prefetch"] | None = None
     preload: bool = False

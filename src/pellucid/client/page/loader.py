@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pellucid.client.judge import judge_use, notes_of, settle_type, text_of
+from pellucid.client.judge import judge_use, settle_type, text_of
 from pellucid.client.page.aside import beside
 from pellucid.client.page.found import Found
+from pellucid.client.page.gate import Gate
 from pellucid.client.session import Session, Want
-from pellucid.http.csp import Csp, policies
 from pellucid.http.fetching import Asking
-from pellucid.http.mixed import judge
+from pellucid.http.fields import Pairs
+from pellucid.http.remark import Remark
 from pellucid.http.url import Url, parse_url
-from pellucid.journey import Note, Received, Skipped, Visit
+from pellucid.journey import Kind, Note, Received, Skipped, Visit
 
 if TYPE_CHECKING:
     from pellucid.client.page.scan import Scanner, StyleAttribute
@@ -55,7 +56,7 @@ class Page:
         self._body: list[bytes] = []
         self._scanner: Scanner | None = None
         self._settled = False
-        self._csp: Csp | None = None
+        self._gate: Gate | None = None
         self._heard = 0
         self._known: dict[str, asyncio.Task[None]] = {} if top is None else top._known
         self._brought: dict[str, Visit] = {} if top is None else top._brought
@@ -68,7 +69,6 @@ class Page:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sheets_coming: set[asyncio.Task[None]] = set()
         self._later: list[tuple[Found, int]] = []
-        self._metas = 0
         self._inline = 0
         """Sheets inside the document whose imports are known."""
         self._styles: Styles | None = None
@@ -85,9 +85,9 @@ class Page:
                     self.add(found, early.at)
         self._heard = len(visit.early)
         received = visit.received
-        if received is None or self._csp is not None or 300 <= received.status < 400:
+        if received is None or self._gate is not None or 300 <= received.status < 400:
             return
-        self._csp = policies(received.headers, self.url)
+        self._gate = self._policies(received.headers)
         at = visit.first_byte or self.session.clock()
         for found in from_headers(received.headers, self.url, visit.id, self.journey.viewport, early=False):
             self.add(found, at)
@@ -119,7 +119,14 @@ class Page:
 
         self.hear(self.visit)
         charset = self.visit.body.charset or "utf-8"
-        self._scanner = Scanner(self.url, self.visit.id, self.journey.viewport, charset=charset, frame=self.top is not None)
+        self._scanner = Scanner(
+            self.url,
+            self.visit.id,
+            self.journey.viewport,
+            charset=charset,
+            frame=self.top is not None,
+            allows=self._allows,
+        )
 
     def _shown(self, received: Received) -> bool:
         """Whether a browser would show it: it saves what is an attachment, and stays where it is for a 204."""
@@ -138,20 +145,24 @@ class Page:
         self._body.append(data)
         scanner = self._scanner
         named = scanner.feed(data) if data else scanner.end()
-        self._heed(scanner)
+        if self._gate is not None:
+            self._gate.heed(scanner.policies)
         for found in named:
             self.add(found, at)
         for sheet in scanner.sheets[self._inline :]:
-            self._imports(sheet.text, scanner.base, self.visit.id, at, offset=sheet.offset, line=sheet.line)
+            ahead = not sheet.counts
+            self._imports(sheet.text, scanner.base, self.visit.id, at, offset=sheet.offset, line=sheet.line, ahead=ahead)
         self._inline = len(scanner.sheets)
 
-    def _heed(self, scanner: Scanner) -> None:
-        """Policies of the document itself hold for what it names from then on."""
-        if self._csp is not None:
-            for name, text in scanner.policies[self._metas :]:
-                if name == "content-security-policy":  # one that only reports has no effect in a document (CSP 3, 3.3)
-                    self._csp.add(text, meta=True)
-            self._metas = len(scanner.policies)
+    def _policies(self, headers: Pairs) -> Gate:
+        return Gate(self.visit, self.url, self.url if self.top is None else self.top.url, headers)
+
+    def _allows(self, kind: Kind, text: str, nonce: str, line: int) -> bool:
+        """Whether the policies that were heard so far let a `<script>` or `<style>` of the document count."""
+        if self._gate is None or self._scanner is None:
+            return True
+        self._gate.heed(self._scanner.policies)
+        return self._gate.inline(kind, text, nonce, line)
 
     # -- what is named ----------------------------------------------------------------------------------------------------
 
@@ -191,8 +202,9 @@ class Page:
         if found.url.bare in self._known:
             self._use(found, at)
             return
-        allowed = self._allowed(found)
-        if allowed is None:
+        allowed = (self._gate or self._policies(())).judge(found)  # early hints come before the head
+        if isinstance(allowed, Remark):
+            self._skip(found, allowed.message, allowed.source)
             return
         limit = self.session.options.limit
         if len(self._known) >= limit - 1:
@@ -221,26 +233,6 @@ class Page:
         visit = self._brought.get(found.url.bare)
         if visit is not None:
             self._take_part(visit, found, max(at, visit.last_byte or at))
-
-    def _allowed(self, found: Found) -> tuple[Found, list[Note]] | None:
-        """What the page's policies make of it: allowed, upgraded, or (None) blocked, which is said."""
-        notes: list[Note] = []
-        secure = self.url if self.top is None else self.top.url
-        judged = judge(secure, found.url, found.kind, upgrade_insecure=self._csp is not None and self._csp.upgrades)
-        if judged.remark is not None:
-            notes += notes_of([judged.remark])
-        if judged.action == "block":
-            assert judged.remark is not None
-            self._skip(found, judged.remark.message, judged.remark.source)
-            return None
-        if judged.action == "upgrade":
-            found = msgspec.structs.replace(found, url=judged.url)
-        remarks = self._csp.judge(found.url, found.kind) if self._csp is not None else ()
-        blocking = next((remark for remark in remarks if remark.level == "error"), None)
-        if blocking is not None:
-            self._skip(found, blocking.message, blocking.source)
-            return None
-        return found, notes + notes_of(remarks)
 
     def _skip(self, found: Found, why: str, source: str | None) -> None:
         self.journey.skipped.append(Skipped(found.url.href, found.kind, found.initiator, why, source))
@@ -285,7 +277,7 @@ class Page:
         if found.kind == "stylesheet":
             self._sheet(visit, found, at)
         elif found.module:
-            self._module(visit, at)
+            self._module(visit, found, at)
 
     def _referrer(self, found: Found) -> Url:
         if found.initiator.by in ("style", "script") and found.initiator.visit is not None:
@@ -302,7 +294,9 @@ class Page:
             self._rules().add(text, url, visit.id, None, (found.initiator.offset or 0,))
         self._imports(text, url, visit.id, at)
 
-    def _imports(self, text: str, url: Url, visit: int, at: int, *, offset: int = 0, line: int = 1) -> None:
+    def _imports(
+        self, text: str, url: Url, visit: int, at: int, *, offset: int = 0, line: int = 1, ahead: bool = False
+    ) -> None:
         if "@import" not in text.lower():
             return
         from pellucid.client.page.css import sheet_imports  # late: few sheets import others
@@ -310,7 +304,7 @@ class Page:
         imported, left_out = sheet_imports(text, url, visit, self.journey.viewport, offset=offset, line=line)
         self.journey.skipped += left_out
         for each in imported:
-            self.add(each, at)
+            self.add(msgspec.structs.replace(each, preload=True) if ahead else each, at)
 
     def _rules(self) -> Styles:
         if self._styles is None:
@@ -327,7 +321,7 @@ class Page:
             return
         styles = self._rules()
         charset = self.visit.body.charset or "utf-8"
-        for sheet in scanner.sheets:
+        for sheet in filter(lambda sheet: sheet.counts, scanner.sheets):
             styles.add(
                 sheet.text, scanner.base, self.visit.id, sheet.media, (sheet.offset,), offset=sheet.offset, line=sheet.line
             )
@@ -340,14 +334,14 @@ class Page:
         self.journey.skipped += left_out
         self.journey.notes += styles.notes
 
-    def _module(self, visit: Visit, at: int) -> None:
+    def _module(self, visit: Visit, found: Found, at: int) -> None:
         from pellucid.client.page.modules import imports  # late: few pages have modules
 
         bare = self._scanner.import_map if self._scanner is not None else None
         told = imports(visit.body.kept, parse_url(visit.url), visit.id, import_map=bare)
         self.journey.skipped += told.skipped
         for imported in told.found:
-            self.add(imported, at)
+            self.add(msgspec.structs.replace(imported, nonce=found.nonce), at)
 
     async def _frame(self, want: Want) -> None:
         """The document of a frame, with what it names; frames inside it are not followed."""
@@ -396,7 +390,8 @@ class Page:
             await self.abandon()
         if self._scanner is not None:
             self.journey.skipped += self._scanner.skipped
-            self.journey.notes += [note for note in self._scanner.notes if note not in self.journey.notes]
+            notes = self.journey.notes if self.top is None else self.visit.notes
+            notes += [note for note in self._scanner.notes if note not in notes]
 
     async def abandon(self) -> None:
         """Stop whatever is under way: the page is left."""

@@ -8,6 +8,7 @@ finds what depends on which elements there are.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -20,7 +21,7 @@ from pellucid.client.page.modules import ImportMap, inline_imports
 from pellucid.client.page.pictures import LAZY, Media, Pictures, near
 from pellucid.client.page.scripts import script_kind, scripted, speculations
 from pellucid.http.url import Url
-from pellucid.journey import Note, Skipped, Viewport
+from pellucid.journey import Kind, Note, Skipped, Viewport
 
 __all__ = ["InlineSheet", "Scanner", "StyleAttribute"]
 
@@ -46,6 +47,8 @@ class InlineSheet(msgspec.Struct, frozen=True):
     offset: int
     media: str | None
     line: int
+    counts: bool = True
+    """False where a policy forbids it: a browser, which reads ahead, asks for what it imports all the same."""
 
 
 class StyleAttribute(msgspec.Struct, frozen=True):
@@ -58,9 +61,20 @@ class StyleAttribute(msgspec.Struct, frozen=True):
 
 
 class Scanner:
-    """Reads one document; `frame` says that it is a frame's, whose own frames are left out."""
+    """Reads one document; `frame` says that it is a frame's, whose own frames are left out. `allows` is asked whether a
+    `<script>` or `<style>` with its own text counts: what it is (`script`, `stylesheet`), the text, its nonce, its line.
+    """
 
-    def __init__(self, url: Url, visit: int, viewport: Viewport, *, charset: str = "utf-8", frame: bool = False) -> None:
+    def __init__(
+        self,
+        url: Url,
+        visit: int,
+        viewport: Viewport,
+        *,
+        charset: str = "utf-8",
+        frame: bool = False,
+        allows: Callable[[Kind, str, str, int], bool] | None = None,
+    ) -> None:
         self.findings = Findings(url, visit, viewport)
         self.sheets: list[InlineSheet] = []
         self.styled: list[StyleAttribute] = []
@@ -71,6 +85,7 @@ class Scanner:
         """What bare specifiers stand for, in modules that are in files as well."""
         self._url = url
         self._frame = frame
+        self._allows = allows or (lambda *_: True)
         self._tokenizer = Tokenizer(charset)
         self._pictures = Pictures(self.findings)
         self._media = Media(self.findings)
@@ -82,6 +97,7 @@ class Scanner:
         """The element of which the text comes next."""
         self._depth = 0.0
         self._scripts = 0
+        self._files = 0
         self._handlers = 0
 
     @property
@@ -178,20 +194,24 @@ class Scanner:
         self.findings.at(tag.offset, tag.line)
         if text.name == "style":
             kind = tag.attributes.get("type", "").strip(_WHITE).lower()
+            nonce = tag.attributes.get("nonce", "")
             if kind in ("", "text/css") and len(self.sheets) < _MOST_KEPT:
-                self.sheets.append(InlineSheet(text.text, text.offset, tag.attributes.get("media"), text.line))
+                counts = self._allows("stylesheet", text.text, nonce, text.line)
+                self.sheets.append(InlineSheet(text.text, text.offset, tag.attributes.get("media"), text.line, counts))
         elif text.name == "script" and "src" not in tag.attributes:
-            self._inline_script(script_kind(tag.attributes), text)
+            kind, nonce = script_kind(tag.attributes), tag.attributes.get("nonce", "")
+            if kind != "data" and self._allows("script", text.text, nonce, text.line):
+                self._inline_script(kind, text, nonce)
 
-    def _inline_script(self, kind: str, text: RawText) -> None:
+    def _inline_script(self, kind: str, text: RawText, nonce: str) -> None:
         if kind in ("classic", "module"):
             self._scripts += 1
         if kind == "speculationrules":
             speculations(self.findings, text.text)
         elif kind in ("importmap", "module"):
-            self._module(kind, text)
+            self._module(kind, text, nonce)
 
-    def _module(self, kind: str, text: RawText) -> None:
+    def _module(self, kind: str, text: RawText, nonce: str) -> None:
         """An import map, or the imports of a module that stands in the document."""
         if kind == "importmap":
             wrong = self.import_map.add(text.text, self.findings.base)
@@ -202,7 +222,7 @@ class Scanner:
         result = inline_imports(
             text.text, self.findings.base, self.findings.visit, self.import_map, offset=offset, line=text.line, by="parser"
         )
-        self.findings.found += result.found
+        self.findings.found += [msgspec.structs.replace(found, nonce=nonce) for found in result.found]
         self.findings.skipped += result.skipped
 
     def _foreign(self, tag: StartTag) -> None:
@@ -246,7 +266,9 @@ class Scanner:
 
     def _script(self, attributes: Attributes) -> None:
         if "src" in attributes:
+            before = len(self.findings.found)
             scripted(self.findings, attributes, in_head=self._in_head)
+            self._files += len(self.findings.found) - before
 
     def _img(self, attributes: Attributes) -> None:
         self._pictures.image(attributes, self._position())
@@ -349,12 +371,12 @@ class Scanner:
     def _say_what_was_not_run(self) -> None:
         parts = [
             f"{count} {word}{'' if count == 1 else 's'}"
-            for count, word in ((self._scripts, "inline script"), (self._handlers, "event handler"))
+            for count, word in ((self._files, "script"), (self._scripts, "inline script"), (self._handlers, "event handler"))
             if count
         ]
         if parts:
-            rest = "was not run: what it" if self._scripts + self._handlers == 1 else "were not run: what they"
-            self.notes.append(Note("script", "info", f"{' and '.join(parts)} {rest} would ask for is not here"))
+            several = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+            self.notes.append(Note("script", "info", f"JavaScript was not run: what {several} would ask for is not here"))
 
 
 _HANDLERS = {
