@@ -9,6 +9,7 @@ import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -18,10 +19,16 @@ from documents import ROOT, Block, anchors, asked_in_tables, blocks, commands, d
 from terminal import Terminal, read_curl
 
 import journeys
+from pellucid.anatomy.details import STAGES
+from pellucid.anatomy.drawing import LOOKS
+from pellucid.anatomy.expect import METRICS, OF_A_KIND
 from pellucid.anatomy.terminal import overview
+from pellucid.anatomy.waterfall import KINDS
 from pellucid.api.asked import _KNOWN as KNOWN
 from pellucid.api.filters import LIMITS
 from pellucid.api.grammar import UNSUPPORTED
+from pellucid.cli.trace import trace
+from pellucid.client.dns.dnssec import Verdict
 from pellucid.plan.query import OPERATORS
 from pellucid.schema import rules
 from pellucid.schema.model import FieldInfo
@@ -168,6 +175,35 @@ def test_the_page_on_models_names_every_option() -> None:
     for name in rules.__all__:
         if name.islower():
             assert name in text or name == "simplify", name
+
+
+def _slugs() -> set[str]:
+    """Those that say what is wrong with a certificate or a handshake."""
+    source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "src" / "pellucid" / "client").glob("*.py"))
+    return set(re.findall(r'"((?:certificate|tls)-[a-z-]+)"', source))
+
+
+def test_the_page_on_traces_names_every_flag_stage_texture_kind_metric_slug_and_name_in_archives() -> None:
+    text = (ROOT / "docs" / "trace.md").read_text(encoding="utf-8")
+    flags = {flag for param in trace.params for flag in param.opts if flag.startswith("-") and flag != "--help"}
+    archive = (ROOT / "src" / "pellucid" / "anatomy" / "har.py").read_text(encoding="utf-8")
+    own = set(re.findall(r'"(_[a-zA-Z]+)"', archive))
+    quoted = set(re.findall(r"`([^`\n]+)`", text))
+    words = {word for each in quoted for word in re.findall(r"[\w.-]+", each)}
+    told = {word.rpartition(".")[2] for word in words}
+    assert flags <= quoted | words, flags - quoted - words
+    assert set(STAGES) <= quoted
+    assert set(METRICS) <= quoted
+    assert set(OF_A_KIND) <= told
+    assert _slugs() <= quoted
+    assert own <= quoted
+    for kind, (short, _) in KINDS.items():
+        assert kind in words, kind
+        assert not short or short in quoted or kind in ("document", "other"), short
+    for look in LOOKS.values():
+        assert f"| `{look.glyph}` | {look.meaning} |" in text, look
+    for verdict in get_args(Verdict):
+        assert f"| `{verdict}` |" in text, verdict
 
 
 # What tests the documentation must itself be able to fail.
