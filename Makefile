@@ -1,4 +1,5 @@
 # make demo    serve the atlas on 127.0.0.1:8000 (PORT=9000 make demo for another port)
+# make trace   what happens under the hood of that page, while the demo runs (URL=example.org make trace for another)
 # make test    all tests             make check   lint, types, structure
 # make bench   us beside our peers   make clean   remove what make made
 #
@@ -17,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo trace test check bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -54,6 +55,11 @@ $(ATLAS)/data.db: | $(VENV)/installed
 
 demo: $(VENV)/installed $(ATLAS)/data.db
 	@exec $(BIN)/pellucid dev $(ATLAS)/app.py --port $(PORT)
+
+URL ?= http://127.0.0.1:$(PORT)/
+
+trace: $(VENV)/installed
+	@$(BIN)/pellucid trace '$(URL)' $(ARGS)
 
 # -- the checks
 

@@ -226,6 +226,19 @@ def test_server_timing_says_where_the_time_went(served: Served) -> None:
     assert 0 < sum(map(float, parts.values())) < 1000
 
 
+def test_a_trace_shows_the_page_its_parts_and_under_the_api_call_the_statement_on_one_screen(served: Served, loaded: Shell) -> None:
+    lines = loaded("trace", f"{served.address}/", "--width", "100").stdout.splitlines()
+    assert lines[0].startswith("200 OK in ")
+    assert len(lines) <= 40
+    page = next(at for at, line in enumerate(lines) if line.startswith("GET / "))
+    call = next(at for at, line in enumerate(lines) if line.startswith("├ /api/cities"))
+    assert page < call
+    assert lines[call + 1].startswith("│ └ server ")
+    assert lines[call + 2].startswith("│   └ sql SELECT … FROM cities ORDER BY popula")
+    for part in ("style.css", "app.js", "map.js", "postcards.js", "images/logo.svg", "images/favicon.svg"):
+        assert any(f"/{part} " in line for line in lines[page:]), part
+
+
 # -- the end
 
 
