@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from referencing import Registry, Resource
 
+from chromium import needs_chromium, paged
 from journeys import expired, nameless, shop, simple
 from pellucid.anatomy.har import archive
 from pellucid.journey import Journey
@@ -102,6 +103,37 @@ def test_a_real_journey(schema: jsonschema.Draft7Validator) -> None:
     assert icon["response"]["content"]["encoding"] == "base64"
     for entry in (document, sheet, icon):
         assert entry["response"]["_transferSize"] == entry["response"]["headersSize"] + entry["response"]["bodySize"]
+
+
+IMPORT = """(async () => {
+    const {HARFormat, Importer} = await import("devtools://devtools/bundled/models/har/har.js");
+    return JSON.stringify(%s.map(told => Importer.Importer.requestsFromHARLog(new HARFormat.HARRoot(told).log).map(request => [
+        request.url(), request.statusCode, request.priority(), request.connectionId, request.initiator().type,
+        Math.round(request.duration * 1e6) / 1e3])));
+})()"""
+
+
+@needs_chromium
+def test_devtools_reads_the_archive(tmp_path: Path) -> None:
+    """By the code that a browser's Network panel imports archives with."""
+    archives = [plain(make()) for make in JOURNEYS.values()]
+    with paged(tmp_path) as page:
+        target = page.call("Target.createTarget", url="devtools://devtools/bundled/devtools_app.html")["targetId"]
+        page._session = page.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page.until("location.protocol === 'devtools:' && document.readyState === 'complete'")
+        told = page.call("Runtime.evaluate", expression=IMPORT % json.dumps(archives), awaitPromise=True, returnByValue=True)
+    assert "exceptionDetails" not in told, told
+    for told_of, archived in zip(json.loads(told["result"]["value"]), archives, strict=True):
+        entries = archived["log"]["entries"]
+        assert len(told_of) == len(entries)
+        found = {url: (status, priority, connection, by) for url, status, priority, connection, by, _ in told_of}
+        for entry in entries:
+            status, priority, connection, by = found[entry["request"]["url"]]
+            assert (status, priority) == (entry["response"]["status"], entry["_priority"])
+            assert connection == entry.get("_connectionId", "")
+            assert by == entry["_initiator"]["type"]
+        lasting = {url: duration for url, *_, duration in told_of}
+        assert all(abs(lasting[entry["request"]["url"]] - entry["time"]) < 1 for entry in entries)
 
 
 def test_what_is_sent_stands_in_the_request() -> None:

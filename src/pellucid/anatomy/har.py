@@ -1,8 +1,8 @@
 """A journey as an HTTP archive (HAR 1.2), for DevTools and whatever else reads those.
 
 In: a Journey, its secrets already cut out if they must be. Out: plain data for a JSON encoder. Chrome's names with an underscore
-stand where the meaning is equal (`_initiator`, `_priority`, `_resourceType`, `_transferSize`, `_error`); ours are `_dns`, `_tls`,
-`_chunks`, `_serverTiming`, `_anatomy`, `_connection`, `_notes`, and `_skipped` of a page.
+stand where the meaning is equal (`_initiator`, `_priority`, `_resourceType`, `_transferSize`, `_error`, `_connectionId`); ours are
+`_dns`, `_tls`, `_chunks`, `_serverTiming`, `_anatomy`, `_connection`, `_notes`, and `_skipped` of a page.
 
 http://www.softwareishard.com/blog/har-12-spec/
 """
@@ -87,7 +87,7 @@ def _entry(journey: Journey, visit: Visit) -> dict[str, object]:
     if connection is not None:
         if connection.address is not None:
             told["serverIPAddress"] = connection.address
-        told["connection"] = str(connection.id)
+        told["connection"] = told["_connectionId"] = str(connection.id)
         told["_connection"] = {"reused": visit.reused, "attempts": connection.attempts, "kernel": connection.kernel}
         if connection.tls is not None and not visit.reused:
             told["_tls"] = connection.tls
