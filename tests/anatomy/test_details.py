@@ -124,6 +124,7 @@ def test_addresses_are_numbered_as_they_were_tried_and_not_as_they_were_sorted()
 def test_handshake_messages_stand_in_the_order_of_their_instants() -> None:
     journey = shop()
     tls = next(each.tls for each in journey.connections if each.tls is not None)
-    tls.messages = [TlsMessage(tls.started + 20, True, "Finished", 36), TlsMessage(tls.started + 10, False, "NewSessionTicket", 9)]
+    at = tls.started
+    tls.messages = [TlsMessage(at + 20, True, "Finished", 36), TlsMessage(at + 10, False, "NewSessionTicket", 9)]
     text = details(journey, ("tls",), 100)
     assert text.index("NewSessionTicket") < text.index("→ Finished")

@@ -1,8 +1,8 @@
 """A journey as an HTTP archive (HAR 1.2), for DevTools and whatever else reads those.
 
 In: a Journey, its secrets already cut out if they must be. Out: plain data for a JSON encoder. Chrome's names with an underscore
-stand where the meaning is equal (`_initiator`, `_priority`, `_resourceType`, `_transferSize`, `_error`, `_connectionId`); ours are
-`_dns`, `_tls`, `_chunks`, `_serverTiming`, `_anatomy`, `_connection`, `_notes`, and `_skipped` of a page.
+stand where the meaning is equal (`_initiator`, `_priority`, `_resourceType`, `_transferSize`, `_error`, `_connectionId`); ours
+are `_dns`, `_tls`, `_chunks`, `_serverTiming`, `_anatomy`, `_connection`, `_notes`, and `_skipped` of a page.
 
 http://www.softwareishard.com/blog/har-12-spec/
 """
