@@ -27,9 +27,9 @@ from pellucid.spans import boot_id, new_trace_id
 __all__ = ["begin", "prepare", "trace"]
 
 _ALWAYS = ("decode",)
-_FOR_PAGES = ("inside", "page.css", "page.links", "page.modules", "page.scan", "page.style")
+_FOR_PAGES = ("inside", "page.css", "page.javascript", "page.links", "page.modules", "page.scan", "page.style")
 _FOR_TLS = ("certificates", "http2", "tls")
-_LIBRARIES_FOR_PAGES = ("html.entities", "selectolax.lexbor", "tinycss2", "webencodings")
+_LIBRARIES_FOR_PAGES = ("html.entities", "selectolax.lexbor", "tinycss2.color4", "webencodings")
 
 
 def prepare(urls: Sequence[str], options: TraceOptions) -> None:
@@ -65,7 +65,11 @@ async def trace(journey: Journey, clock: Clock, options: TraceOptions, *, assume
         async with asyncio.timeout(options.timeout):
             await _rounds(session, parse_url(journey.url), assumed)
     except TimeoutError:
-        _give_up(journey, clock, options.timeout)
+        seconds = f"{options.timeout:g} s"
+        _give_up(journey, clock, Failure("timeout", f"the trace was given up after {seconds}", "--timeout gives it more"))
+    except asyncio.CancelledError:
+        _give_up(journey, clock, Failure("interrupted", "The trace was interrupted"))
+        raise
     finally:
         await session.close()
         journey.finished = max([0, *(visit.finished or 0 for visit in journey.visits)]) or clock()
@@ -157,10 +161,9 @@ async def _look_inside(session: Session) -> None:
         connection.visits = [id for id in connection.visits if id >= 0]
 
 
-def _give_up(journey: Journey, clock: Clock, seconds: float) -> None:
-    """The time is up: what is still under way is marked so."""
+def _give_up(journey: Journey, clock: Clock, failure: Failure) -> None:
+    """The time is up, or nobody wants to wait for more: what is still under way is marked so."""
     at = clock()
-    failure = Failure("timeout", f"the trace was given up after {seconds:g} s", "--timeout gives it more")
     for visit in journey.visits:
         if visit.last_byte is None and visit.failure is None:
             visit.finished = visit.finished or at
@@ -170,4 +173,4 @@ def _give_up(journey: Journey, clock: Clock, seconds: float) -> None:
     if document is None or document.received is None:
         journey.failure = failure
     else:
-        journey.notes.append(Note("limit", "warning", f"{failure.message}; {failure.hint}"))
+        journey.notes.append(Note("limit", "warning", f"{failure.message}; {failure.hint}" if failure.hint else failure.message))
