@@ -72,6 +72,10 @@ _SITES = {
     "same-origin": "from the same origin", "same-site": "from another host of the same site",
     "cross-site": "from another site", "none": "the user typed it or chose a bookmark",
 }  # fmt: skip
+# Possessive, and looking behind: a value of 64 kB is read once, whatever it is made of.
+_LINK = re.compile(r"<([^<>]*+)>((?:[^,<\"]++|\"[^\"]*+\")*+)")
+_ALTERNATIVE = re.compile(r'(?<![\w%./-])([\w%./-]++)="([^"]*+)"(?:\s*+;\s*+ma=(\d{1,10}))?')
+_PERMISSION = re.compile(r"(?<![\w-])([\w-]++)\s*+=\s*+(\([^()]*+\)|\*|[^\s,()=]++)\s*+(?:,|$)")
 _FRAMES = {"deny": "nobody", "sameorigin": "only pages of the same origin"}
 
 
@@ -195,7 +199,7 @@ def _expires(value: str) -> str:
 
 def _link(value: str) -> str:
     told: list[str] = []
-    for target, rest in re.findall(r"<([^>]*)>((?:[^,<\"]|\"[^\"]*\")*)", value):
+    for target, rest in _LINK.findall(value):
         rel = re.search(r'(?i);\s*rel\s*=\s*"?([^";,]+)', rest)
         words = rel.group(1).split() if rel else []
         told += [f"{target[:60]} is {_RELATIONS.get(word.lower(), f'its {word[:30]}')}" for word in words]
@@ -206,7 +210,7 @@ def _alt_svc(value: str) -> str:
     if value.lower() == "clear":
         return "what was said before no longer holds"
     names = {"h3": "HTTP/3", "h2": "HTTP/2", "http/1.1": "HTTP/1.1"}
-    found = re.findall(r'([\w%./-]+)="([^"]*)"(?:\s*;\s*ma=(\d{1,10}))?', value)
+    found = _ALTERNATIVE.findall(value)
     return "; ".join(
         f"{names.get(protocol.lower(), protocol)} at {'port ' + where[1:] if where.startswith(':') else where}, "
         f"for {duration(int(age or 86_400))}"
@@ -222,7 +226,7 @@ def _connection(value: str) -> str:
 
 def _permissions(value: str) -> str:
     told: list[str] = []
-    for name, allowed in re.findall(r"([\w-]+)\s*=\s*(\([^)]*\)|\*|\S+?)(?:,|$)", value):
+    for name, allowed in _PERMISSION.findall(value):
         if allowed == "()":
             told.append(f"{name} for nobody")
         elif allowed == "*":
