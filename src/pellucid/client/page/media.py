@@ -281,7 +281,7 @@ def _side(name: str, tokens: list[CssToken], viewport: Viewport) -> float:
     wanted = "px" if name in _LENGTHS else "dppx" if name == "resolution" else ""
     if unit != wanted and not (wanted == "px" and value == 0 and unit == ""):
         raise Malformed
-    if unit == "" and wanted == "" and name in _INTEGERS and value != int(value):
+    if unit == "" and wanted == "" and name in _INTEGERS and not float(value).is_integer():
         raise Malformed
     return value
 

@@ -51,6 +51,8 @@ _STATES = frozenset(
     }
 )  # fmt: skip
 """What no element is when the page has just been loaded (and those of scroll bars, which are none of the document's)."""
+_DIGITS = 20
+"""Of a number: no element has a place beyond, and Python reads only so many."""
 _NTH = re.compile(
     r"\s*(?:(odd)|(even)|([+-]?\d*)n\s*(?:([+-])\s*(\d+))?|([+-]?\d+))\s*(?:of\s+(.*))?\Z", re.IGNORECASE | re.DOTALL
 )
@@ -198,10 +200,10 @@ def _nth(reader: Reader, name: str, argument: str) -> tuple[Test, Specificity]:
     if odd or even:
         a, b = 2, 1 if odd else 0
     elif only:
-        a, b = 0, int(only)
+        a, b = 0, int(only[:_DIGITS])
     else:
-        a = int(step + "1") if step in ("", "+", "-") else int(step)
-        b = int((sign or "") + (start or "0"))
+        a = int(step + "1") if step in ("", "+", "-") else int(step[:_DIGITS])
+        b = int((sign or "") + (start or "0")[:_DIGITS])
     last = "last" in name
     specificity = _CLASS
     if name.endswith("of-type"):

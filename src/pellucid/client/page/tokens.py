@@ -14,6 +14,8 @@ __all__ = ["CssToken", "css_tokens", "number", "significant"]
 
 _BRACKETS = re.compile(r"[\[\](){}]")
 _DEEPEST = 50
+_ENDLESS = re.compile(r"[0-9]{400}")
+"""A number that is beyond every float, and from some length on (4,300) beyond what Python reads."""
 
 
 class CssToken(Protocol):
@@ -36,10 +38,12 @@ class CssToken(Protocol):
 
 
 def css_tokens(text: str) -> list[CssToken]:
-    """The component values of a text; one that is nested too deep for anybody to have meant it is read as a `!`."""
+    """The component values of a text; one that is nested too deep, or has a number too long, for anybody to have
+    meant it is read as a `!`.
+    """
     from tinycss2 import parse_component_value_list
 
-    if _depth(text) > _DEEPEST:
+    if _depth(text) > _DEEPEST or _ENDLESS.search(text) is not None:
         text = "!"
     return cast("list[CssToken]", parse_component_value_list(text))
 
