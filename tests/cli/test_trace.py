@@ -78,7 +78,7 @@ def test_the_files_are_written_and_open(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_said(site: Site, tmp_path: Path) -> None:
-    done = typed(f"{site.origin}/", "--har", str(tmp_path / ("x" * 255)))
+    done = typed(f"{site.origin}/", "--har", str(tmp_path / ("x" * 256)))
     assert done.exit_code == 2
     assert "name too long" in done.stderr
     assert "200 OK" in done.stdout, "what was found is shown nevertheless"

@@ -57,10 +57,13 @@ _STYLES: dict[str, tuple[str, str, str]] = {
 _COLUMN: dict[Color, int] = {"16": 0, "256": 1, "truecolor": 2}
 
 
-def color_of(stream: TextIO, environ: Mapping[str, str] | None = None) -> Color:
-    """How many colours a stream shows: none where it is no terminal, or NO_COLOR (no-color.org) or TERM say so."""
+def color_of(stream: TextIO | None, environ: Mapping[str, str] | None = None) -> Color:
+    """How many colours a stream shows: none where it is no terminal, or NO_COLOR (no-color.org) or TERM say so.
+
+    Python has no stream (None) where it was closed from the start.
+    """
     environ = os.environ if environ is None else environ
-    if environ.get("NO_COLOR"):
+    if stream is None or environ.get("NO_COLOR"):
         return "none"
     term = environ.get("TERM", "")
     if not environ.get("FORCE_COLOR") and (not stream.isatty() or term == "dumb"):

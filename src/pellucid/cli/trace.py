@@ -123,4 +123,8 @@ def trace(urls: tuple[str, ...], **flags: object) -> None:
 
     if len(urls) > 2:
         raise click.UsageError("at most two URLs can be set side by side")
-    sys.exit(run(urls, Told(**flags)))  # type: ignore[arg-type]
+    try:
+        code = run(urls, Told(**flags))  # type: ignore[arg-type]
+    except KeyboardInterrupt:  # before the journey began, or while it was drawn
+        code = 130
+    sys.exit(code)

@@ -6,7 +6,6 @@ In: URLs and flags. Out: text on stdout, files, and an exit code.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import sys
@@ -18,6 +17,7 @@ import click
 import msgspec
 
 from pellucid.cli.asked import asked
+from pellucid.cli.outlets import Outlets, safe_json
 from pellucid.client.connect import ConnectOptions
 from pellucid.client.dns.resolv_conf import parse_server
 from pellucid.client.options import TraceOptions
@@ -101,10 +101,12 @@ def run(urls: Sequence[str], told: Told) -> int:
         journeys.append(journey)
         if interrupted := _make(journey, clock, options, assumed, jar, Progress(sys.stderr)):
             break
+    outlets = Outlets()
     if told.cookie_jar is not None and jar is not None:
-        _write(told.cookie_jar, jar.save(journeys[-1].began).encode(), "--cookie-jar")
-    _show(journeys, told, stages, before)
-    met = _judge(journeys[-1], expectations, told)
+        outlets.write(told.cookie_jar, jar.save(journeys[-1].began).encode(), "--cookie-jar", private=True)
+    _show(journeys, told, stages, before, outlets)
+    met = _judge(journeys[-1], expectations, told, outlets)
+    outlets.close()
     if interrupted:
         return INTERRUPTED
     if any(_failed(journey) for journey in journeys):
@@ -325,30 +327,34 @@ def _now() -> float:
 # -- what is shown ---------------------------------------------------------------------------------------------------------------
 
 
-def _show(journeys: list[Journey], told: Told, stages: tuple[str, ...], before: dict[str, object] | None) -> None:
+def _show(
+    journeys: list[Journey], told: Told, stages: tuple[str, ...], before: dict[str, object] | None, outlets: Outlets
+) -> None:
     from pellucid.anatomy.hide import without_secrets
 
     shown = journeys if told.secrets else [without_secrets(journey) for journey in journeys]
     if told.json:
-        click.echo(_json(shown))
+        outlets.say(_json(shown))
     else:
-        _paint(shown, told, stages, before)
+        _paint(shown, told, stages, before, outlets)
     last = shown[-1]
     if told.html is not None:
         from pellucid.anatomy.report import page
 
-        _write(told.html, page(last).encode(), "--html")
+        outlets.write(told.html, page(last).encode(), "--html")
     if told.har is not None:
         from pellucid.anatomy.har import archive
 
-        _write(told.har, msgspec.json.format(msgspec.json.encode(archive(last)), indent=2), "--har")
+        outlets.write(told.har, safe_json(msgspec.json.format(msgspec.json.encode(archive(last)), indent=2)).encode(), "--har")
     if told.svg is not None:
         from pellucid.anatomy.svg import picture
 
-        _write(told.svg, picture(last, told.width or 110, command=f"pellucid trace {last.typed}").encode(), "--svg")
+        outlets.write(told.svg, picture(last, told.width or 110, command=f"pellucid trace {last.typed}").encode(), "--svg")
 
 
-def _paint(journeys: list[Journey], told: Told, stages: tuple[str, ...], before: dict[str, object] | None) -> None:
+def _paint(
+    journeys: list[Journey], told: Told, stages: tuple[str, ...], before: dict[str, object] | None, outlets: Outlets
+) -> None:
     from pellucid.anatomy.terminal import color_of, overview
 
     width = told.width or min(max(shutil.get_terminal_size((100, 24)).columns, 40), 200)
@@ -356,43 +362,31 @@ def _paint(journeys: list[Journey], told: Told, stages: tuple[str, ...], before:
     if told.color == "always" and color == "none":
         color = "256"
     for journey in journeys:
-        click.echo(overview(journey, width, color), nl=False)
+        outlets.say(overview(journey, width, color))
         if stages:
             from pellucid.anatomy.details import details
 
-            click.echo(details(journey, stages, width, color), nl=False)
+            outlets.say(details(journey, stages, width, color))
     if len(journeys) > 1 or before is not None:
         from pellucid.anatomy.compare import Summary, compare
 
         first = Summary.from_har(before) if before is not None else Summary.from_journey(journeys[0])
-        click.echo(compare(first, Summary.from_journey(journeys[-1]), width, color), nl=False)
+        outlets.say(compare(first, Summary.from_journey(journeys[-1]), width, color))
 
 
 def _json(journeys: list[Journey]) -> str:
     from pellucid.anatomy.verdict import judge
 
     told = [{"verdict": judge(journey).text, "journey": journey} for journey in journeys]
-    return msgspec.json.format(msgspec.json.encode(told[0] if len(told) == 1 else told), indent=2).decode()
+    return safe_json(msgspec.json.format(msgspec.json.encode(told[0] if len(told) == 1 else told), indent=2)) + "\n"
 
 
-def _judge(journey: Journey, expectations: list[Expectation], told: Told) -> bool:
+def _judge(journey: Journey, expectations: list[Expectation], told: Told, outlets: Outlets) -> bool:
     if not expectations:
         return True
     from pellucid.anatomy.expect import check
 
     results = check(journey, expectations)
     for result in results:
-        click.echo(result.text, err=told.json)
+        outlets.say(f"{result.text}\n", err=told.json)
     return all(result.passed for result in results)
-
-
-def _write(file: Path, data: bytes, flag: str) -> None:
-    """Write a file whole or not at all."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise click.BadParameter(f"{file}: {error.strerror}", param_hint=flag) from None
