@@ -11,7 +11,7 @@ import pytest
 from journeys import expired, nameless, shop, simple
 from pellucid.anatomy.cells import width as cells
 from pellucid.anatomy.details import STAGES, details, sections, visit_sections
-from pellucid.journey import Attempt, CookieFate, Lookup, Note, Skipped, TlsMessage
+from pellucid.journey import Attempt, CookieFate, Journey, Lookup, Note, Skipped, TlsMessage
 from scripted import Answer, Site, scripted
 
 JOURNEYS = {"shop": shop, "simple": simple, "nameless": nameless, "expired": expired}
@@ -128,3 +128,21 @@ def test_handshake_messages_stand_in_the_order_of_their_instants() -> None:
     tls.messages = [TlsMessage(at + 20, True, "Finished", 36), TlsMessage(at + 10, False, "NewSessionTicket", 9)]
     text = details(journey, ("tls",), 100)
     assert text.index("NewSessionTicket") < text.index("→ Finished")
+
+
+def test_a_hint_is_told_with_its_place_and_what_it_brought_about() -> None:
+    async def going() -> Journey:
+        page = "<link rel=preconnect href=http://127.0.0.1:9><link rel=dns-prefetch href=http://cdn.example/><img src=/a.png>"
+        async with scripted({"/": Answer(page), "/a.png": Answer(b"", type="image/png")}) as running:
+            return await running.traced("/")
+
+    journey = asyncio.run(going())
+    ahead = next(connection for connection in journey.connections if connection.port == 9)
+    assert ahead.ahead is not None
+    assert (ahead.ahead.what, ahead.ahead.offset) == ("<link rel=preconnect>", 0)
+    assert "because of <link rel=preconnect> at byte 0, line 1 of " in details(journey, ("connect",), 200)
+    text = details(journey, ("page",), 200)
+    assert re.search(r"127\.0\.0\.1:9\n +connected ahead: <link rel=preconnect> at byte 0", text)
+    assert re.search(r"left out +http://cdn\.example/\n +other: dns-prefetch asks for the address of its host alone", text)
+    assert re.search(r"image, Medium, on connection 1: <img src>", text)
+    assert re.search(r"document, VeryHigh, first on connection 1: it was typed", text)

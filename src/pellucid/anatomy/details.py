@@ -14,8 +14,8 @@ from pellucid.anatomy.layout import Line
 from pellucid.anatomy.messages import body_section, request_section, response_section
 from pellucid.anatomy.sections import Item, Section
 from pellucid.anatomy.terminal import Color, encode
-from pellucid.anatomy.wires import connect_sections, dns_sections, tls_sections
-from pellucid.journey import Initiator, Journey, Visit, document_visit
+from pellucid.anatomy.wires import connect_sections, dns_sections, tls_sections, why
+from pellucid.journey import Journey, Visit, document_visit
 
 __all__ = ["STAGES", "details", "sections", "visit_sections"]
 
@@ -80,13 +80,19 @@ def page_section(journey: Journey) -> Section:
     )
     for visit in journey.visits:
         section.add(
-            visit.url, f"{duration_text(visit.discovered)}", f"{visit.kind}, {visit.priority}: {_why(journey, visit.initiator)}"
+            visit.url,
+            f"{duration_text(visit.discovered)}",
+            f"{visit.kind}, {visit.priority}{_over(visit)}: {why(journey, visit.initiator)}",
         )
+    for connection in journey.connections:
+        if connection.ahead is not None:
+            place = f"{connection.host}:{connection.port}"
+            section.add(place, f"{duration_text(connection.started)}", f"connected ahead: {why(journey, connection.ahead)}")
     for skipped in journey.skipped[:_MOST_LISTED]:
         section.add(
             skipped.url,
             "left out",
-            f"{skipped.kind}: {skipped.why}; {_why(journey, skipped.initiator)}",
+            f"{skipped.kind}: {skipped.why}; {why(journey, skipped.initiator)}",
             skipped.source,
             tone="dim",
         )
@@ -96,15 +102,10 @@ def page_section(journey: Journey) -> Section:
     return section
 
 
-def _why(journey: Journey, initiator: Initiator) -> str:
-    if initiator.by == "user":
-        return "it was typed"
-    place = "" if initiator.offset is None else f" at byte {initiator.offset:,}"
-    line = "" if initiator.line is None else f", line {initiator.line}"
-    inside = ""
-    if initiator.visit is not None and 0 <= initiator.visit < len(journey.visits):
-        inside = f" of {journey.visits[initiator.visit].url}"
-    return f"{initiator.what or initiator.by}{place}{line}{inside}"
+def _over(visit: Visit) -> str:
+    if visit.connection is None:
+        return ""
+    return f", {'on' if visit.reused else 'first on'} connection {visit.connection}"
 
 
 # -- as text -------------------------------------------------------------------------------------------------------------------

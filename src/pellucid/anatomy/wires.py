@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from pellucid.anatomy.figures import count_text, duration_text, size_text
 from pellucid.anatomy.sections import Section
-from pellucid.journey import Certificate, Connection, Hop, Journey, Lookup
+from pellucid.journey import Certificate, Connection, Hop, Initiator, Journey, Lookup
 
-__all__ = ["connect_sections", "dns_sections", "tls_sections"]
+__all__ = ["connect_sections", "dns_sections", "tls_sections", "why"]
 
 _BAD = ("timeout", "unreachable", "malformed", "lame", "refused", "servfail", "formerr")
 _VERDICTS = {"secure": "good", "insecure": "", "bogus": "bad", "indeterminate": "warning"}
@@ -88,6 +88,8 @@ def _connection(journey: Journey, connection: Connection) -> Section:
     took = "" if ready is None else f", ready after {duration_text(ready - connection.started)}"
     title = f"Connection {connection.id} to {connection.host}:{connection.port}{took}"
     section = Section("connect", title, [])
+    if connection.ahead is not None:
+        section.add(f"because of {why(journey, connection.ahead)}", "made ahead")
     for attempt in connection.attempts:
         lasted = "" if attempt.ended is None else duration_text(attempt.ended - attempt.started)
         tone = "good" if attempt.outcome == "won" else "dim" if attempt.outcome == "lost" else "bad"
@@ -115,6 +117,18 @@ def _connection(journey: Journey, connection: Connection) -> Section:
     if connection.failure is not None:
         section.add(connection.failure.message, "failed", connection.failure.hint or "", tone="bad")
     return section
+
+
+def why(journey: Journey, initiator: Initiator) -> str:
+    """What revealed a resource or a host, and where that stands."""
+    if initiator.by == "user":
+        return "it was typed"
+    place = "" if initiator.offset is None else f" at byte {initiator.offset:,}"
+    line = "" if initiator.line is None else f", line {initiator.line}"
+    inside = ""
+    if initiator.visit is not None and 0 <= initiator.visit < len(journey.visits):
+        inside = f" of {journey.visits[initiator.visit].url}"
+    return f"{initiator.what or initiator.by}{place}{line}{inside}"
 
 
 def tls_sections(journey: Journey) -> list[Section]:

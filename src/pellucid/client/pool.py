@@ -22,7 +22,7 @@ from pellucid.client.exchange import Ending, Intake
 from pellucid.client.http1 import Http1
 from pellucid.client.outgoing import Outgoing, Taker
 from pellucid.http.url import Url
-from pellucid.journey import Body, Clock, Connection, Early, Failure, Note, Received, Visit
+from pellucid.journey import Body, Clock, Connection, Early, Failure, Initiator, Note, Received, Visit
 
 if TYPE_CHECKING:
     from pellucid.client.http2 import Http2
@@ -106,10 +106,10 @@ class Pool:
         _forget(visit, ending)
         return False
 
-    def preconnect(self, url: Url) -> None:
-        """Open a connection that nobody waits for yet, unless there is one."""
+    def preconnect(self, url: Url, because: Initiator | None = None) -> None:
+        """Open a connection that nobody waits for yet, unless there is one; `because` of what stood in a page."""
         if url.scheme in ("http", "https"):
-            self._host(url).preconnect()
+            self._host(url).preconnect(because)
 
     async def close(self) -> None:
         """Close every connection, and stop making others."""
@@ -211,10 +211,10 @@ class _Host:
         self._serve()
         self._rest()
 
-    def preconnect(self) -> None:
+    def preconnect(self, because: Initiator | None) -> None:
         """See Pool."""
         if not self._live and not self._jobs and not self._closed:
-            self._start()
+            self._start().record.ahead = because
 
     def close_idle(self, why: str) -> None:
         """Close what nobody uses at the moment."""

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from pellucid.journey.remarks import Failure
+from pellucid.journey.visits import Initiator
 
 __all__ = ["Attempt", "Certificate", "Connection", "Kernel", "Tls", "TlsMessage"]
 
@@ -113,6 +114,8 @@ class Connection(msgspec.Struct):
     kernel: Kernel | None = None
     """As it was when the last request on it was done."""
     visits: list[int] = []
+    ahead: Initiator | None = None
+    """The hint (preconnect) for which it was made before anything was to be asked for."""
     closed: int | None = None
     closed_why: str | None = None
     failure: Failure | None = None

@@ -172,7 +172,9 @@ class Page:
             return
         if found.hint is not None:
             if found.hint == "preconnect":
-                self.session.pool.preconnect(found.url)
+                self.session.pool.preconnect(found.url, found.initiator)
+            else:
+                self._skip(found, "dns-prefetch asks for the address of its host alone", "Resource Hints, section 2.1")
             return
         if found.url.bare in self._known:
             self._use(found, at)
