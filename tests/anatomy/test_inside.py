@@ -20,7 +20,9 @@ from pellucid.journey import Inside, InsideSpan, Timing
         ('SELECT t0.id FROM "a" AS t0 JOIN "b" AS t1 ON t1.a = t0.id', "SELECT … FROM a AS t0 JOIN b AS t1 ON t1.a = t0.id"),
         ("SELECT * FROM a", "SELECT * FROM a"),
         ("SELECT count(*) FROM a WHERE a.x = 1", "SELECT count(*) FROM a WHERE a.x = 1"),
-        ("SELECT (SELECT max(x) FROM b) FROM a", "SELECT (SELECT max(x) FROM b) FROM a"),
+        ("SELECT (SELECT max(x) FROM b) FROM a", "SELECT … FROM a"),
+        ("SELECT t0.a, (SELECT ' from (' FROM b AS t1) FROM a AS t0 WHERE t0.a = ?", "SELECT … FROM a WHERE a = ?"),
+        ("SELECT (SELECT 1)", "SELECT (SELECT 1)"),
         ('UPDATE "a" SET "b" = ? WHERE "a"."id" = ?', "UPDATE a SET b = ? WHERE id = ?"),
         ("INSERT INTO a (b) VALUES (?)", "INSERT INTO a (b) VALUES (?)"),
         ("PRAGMA \x1b[31mx", "PRAGMA \\x1b[31mx"),
@@ -47,6 +49,14 @@ def test_a_statement_in_a_line(text: str, expected: str) -> None:
 )
 def test_a_step_of_a_plan_in_plain_words(step: str, expected: str) -> None:
     assert summarize_step(step, 'SELECT t0.id FROM "cities" AS "t0"') == expected
+
+
+def test_a_plan_is_told_without_its_headings_and_without_what_the_statement_made_itself() -> None:
+    inner = ["  CO-ROUTINE anon_1", "    SEARCH t1 USING INDEX by_list (list=?)", "  SCAN anon_1"]
+    plan = ["SCAN t0", "CORRELATED SCALAR SUBQUERY 2", *inner]
+    text = "SELECT t0.a, (SELECT 1 FROM (SELECT 1 FROM tasks AS t1) AS anon_1) FROM lists AS t0"
+    (_, statement) = rows(inside=Inside("1", [InsideSpan("sql", 0, 9, 0, {"sql": text, "rows": 2, "plan": plan})], "clock"))
+    assert statement.note == "2 rows, scanning lists, by index by_list"
 
 
 def rows(**more: object) -> list[Row]:

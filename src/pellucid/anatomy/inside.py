@@ -142,7 +142,7 @@ def _stations(inside: Inside) -> list[InsideSpan]:
 def _statement_row(visit: Visit, statement: Statement, tree: tuple[bool, ...], sure: bool) -> Row:
     times = len(statement.spans)
     rows = [count_text(statement.rows, "row")] if statement.rows is not None else []
-    plan = [summarize_step(line, statement.text) for line in statement.plan[:_MOST_STEPS]]
+    plan = [summarize_step(line, statement.text) for line in _steps(statement.plan)[:_MOST_STEPS]]
     return Row(
         "sql",
         visit.id,
@@ -156,6 +156,20 @@ def _statement_row(visit: Visit, statement: Statement, tree: tuple[bool, ...], s
     )
 
 
+_HEADING = re.compile(
+    r"(?:CORRELATED )?(?:SCALAR|LIST) SUBQUERY \d+|MULTI-INDEX OR|INDEX \d+|COMPOUND QUERY|LEFT-MOST SUBQUERY"
+    r"|(?:CO-ROUTINE|MATERIALIZE) (\S+)"
+)
+"""What only says that steps follow which belong together, in SQLite's plans."""
+
+
+def _steps(plan: list[str]) -> list[str]:
+    """The steps that read or sort something; passing on what a part of the statement made is none."""
+    headings = [_HEADING.fullmatch(line.strip()) for line in plan]
+    made = {f"SCAN {heading[1]}" for heading in headings if heading is not None and heading[1]}
+    return [line for line, heading in zip(plan, headings, strict=True) if heading is None and line.strip() not in made]
+
+
 def _sql_pieces(spans: list[InsideSpan], sure: bool) -> tuple[Piece, ...]:
     return tuple(Piece("sql", span.start, span.start + span.duration, "", sure) for span in spans)
 
@@ -164,6 +178,8 @@ def summarize_statement(text: str) -> str:
     """A statement in a line: blanks joined, quotes of names and the list of columns left out."""
     line = re.sub(r"\s+", " ", clean(text)).strip()
     line = re.sub(r'"(\w+)"', r"\1", line)
+    if re.match(r"(?i)select .*\(select ", line) and (at := _outer_from(line)) is not None:
+        line = f"SELECT … {line[at:]}"
     line = re.sub(r"(?i)\b(from|join) (\w+) AS \2\b", r"\1 \2", line)
     alias = re.search(r"(?i)\bfrom (\w+) AS (\w+)", line)
     if alias is not None and not re.search(r"(?i)\bjoin\b|\bfrom\b.*\bfrom\b", line):
@@ -175,6 +191,17 @@ def summarize_statement(text: str) -> str:
     if table is not None and not re.search(r"(?i)\b(join|as|select .* select)\b", line):  # its name goes without saying
         line = re.sub(rf"\b{table[1]}\.(?=\w)", "", line)
     return line
+
+
+def _outer_from(line: str) -> int | None:
+    """Where the FROM of a statement itself begins, outside of all parentheses and texts."""
+    depth = 0
+    for found in re.finditer(r"'(?:[^']|'')*'|[()]|\bFROM\b", line, re.IGNORECASE):
+        if found[0] in "()":
+            depth += 1 if found[0] == "(" else -1
+        elif depth == 0 and not found[0].startswith("'"):
+            return found.start()
+    return None
 
 
 def summarize_step(line: str, text: str = "") -> str:
