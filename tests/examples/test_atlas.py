@@ -226,7 +226,7 @@ def test_server_timing_says_where_the_time_went(served: Served) -> None:
     assert 0 < sum(map(float, parts.values())) < 1000
 
 
-def test_a_trace_shows_the_page_its_parts_and_under_the_api_call_the_statement_on_one_screen(served: Served, loaded: Shell) -> None:
+def test_a_trace_shows_the_page_its_parts_and_the_sql_under_the_api_call_on_one_screen(served: Served, loaded: Shell) -> None:
     lines = loaded("trace", f"{served.address}/", "--width", "100").stdout.splitlines()
     assert lines[0].startswith("200 OK in ")
     assert len(lines) <= 40
