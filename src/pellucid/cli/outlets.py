@@ -35,7 +35,7 @@ class Outlets:
     def say(self, text: str, *, err: bool = False) -> None:
         """Print; letters that the output's encoding does not have become question marks. Nobody reading is no mistake."""
         try:
-            click.echo(_printable(text, err), nl=False, err=err)
+            click.echo(_printable(text, err), nl=False, err=err, color=True)  # else it takes colours out where nobody looks
         except BrokenPipeError:
             _mute(err)
         except OSError as error:
