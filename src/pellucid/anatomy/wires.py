@@ -111,7 +111,7 @@ def _connection(journey: Journey, connection: Connection) -> Section:
             tone="warning" if kernel.retransmits else "",
         )
     requests = [journey.visits[visit].url for visit in connection.visits if 0 <= visit < len(journey.visits)]
-    section.add(count_text(len(requests), "request"), "carried", "; ".join(requests[:6]) + (" …" if len(requests) > 6 else ""))
+    section.add(count_text(len(requests), "request"), "carried", "; ".join(requests[:30]) + (" …" if len(requests) > 30 else ""))
     if connection.closed is not None:
         section.add(f"at {duration_text(connection.closed)}", "closed", connection.closed_why or "")
     if connection.failure is not None:
