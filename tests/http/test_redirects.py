@@ -70,6 +70,12 @@ def test_locations_are_resolved_as_browsers_do(location: str, target: str) -> No
     assert follow(location).url.href == target
 
 
+@pytest.mark.parametrize("name", ["cookie", "proxy-authorization", "x-api-key", "x-auth-token", "pellucid-token"])
+def test_what_else_authorizes_stays_with_its_origin(name: str) -> None:
+    assert name not in follow("/x").drop
+    assert name in follow("https://other.example/").drop
+
+
 def test_authorization_stays_with_its_origin() -> None:
     assert "authorization" not in follow("/x").drop
     for elsewhere in ("https://other.example/", "http://shop.example/", "https://shop.example:444/"):

@@ -21,6 +21,11 @@ LIMIT = 20
 STATUSES = (301, 302, 303, 307, 308)
 _SOURCE = "Fetch, HTTP-redirect fetch"
 # What describes a body goes with it; what authorizes stays with its origin.
+_OF_AN_ORIGIN = (
+    "api-key", "apikey", "authorization", "cookie", "pellucid-token", "proxy-authorization", "x-access-token",
+    "x-amz-security-token", "x-api-key", "x-auth-token", "x-csrf-token", "x-goog-api-key", "x-xsrf-token",
+)  # fmt: skip
+"""Browsers add `authorization` only where they know of it; somebody who types the others means one server, too."""
 _OF_A_BODY = ("content-encoding", "content-language", "content-location", "content-type", "content-length")
 
 
@@ -71,7 +76,7 @@ def next_request(
     changed = (status in (301, 302) and method == "POST") or (status == 303 and method not in ("GET", "HEAD"))
     drop: list[str] = list(_OF_A_BODY) if changed else []
     if not same_origin(url, target):
-        drop.append("authorization")
+        drop += _OF_AN_ORIGIN
     remarks = tuple(_remarks(url, target, method, status, changed, headers))
     return Onward(target, "GET" if changed else method, not changed, tuple(drop), remarks)
 
