@@ -94,3 +94,11 @@ def test_a_short_secret_does_not_take_half_of_the_text_with_it() -> None:
     shown = without_secrets(Journey("a", visit.url, visit.url, 1.0, 0, "t", visits=[visit]))
     assert shown.visits[0].url == "https://a.example/?pin=1&token=***"
     assert shown.visits[0].notes[0].message == "1 of 11"
+
+
+def test_a_token_in_a_fragment_is_a_secret() -> None:
+    """As OAuth's implicit grant brings it (RFC 6749, section 4.2.2)."""
+    url = "https://shop.example/?page=2#access_token=fragment-9&state=x"
+    shown = msgspec.json.encode(without_secrets(Journey(url, url, url, 1.0, 0, "t")))
+    assert b"fragment-9" not in shown
+    assert b"page=2#access_token=***&state=x" in shown

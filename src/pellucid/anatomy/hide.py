@@ -77,7 +77,7 @@ def _of_url(url: str) -> Iterator[str]:
     if found is not None:
         user, _, password = found.group()[:-1].partition(":")
         yield from (user, password, unquote(password))
-    for part in url.partition("?")[2].partition("#")[0].split("&"):
+    for part in re.split(r"[?#&]", url)[1:]:  # a fragment too: OAuth's implicit grant brings its token there
         name, _, value = part.partition("=")
         if is_secret_name(unquote_plus(name)):
             yield from (value, unquote_plus(value))
