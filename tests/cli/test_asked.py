@@ -85,3 +85,8 @@ def test_methods_are_normalized_as_fetch_does(given: str, made: str) -> None:
 def test_what_cannot_be_is_refused_with_the_reason(flags: dict[str, object], says: str) -> None:
     with pytest.raises(click.UsageError, match=says):
         ask(**flags)
+
+
+def test_bytes_that_are_no_text_go_as_they_were_typed() -> None:
+    assert ask(data="a=\udcff").body == b"a=\xff"
+    assert ask(user="\udcff:x").headers == (("Authorization", "Basic " + base64.b64encode(b"\xff:x").decode()),)

@@ -139,6 +139,8 @@ def test_nobody_there_fails_with_a_reason() -> None:
         (["x.example", "--resolve", "a b:80:127.0.0.1"], "is not a host"),
         (["x.example", "--http1.1", "--http2"], "exclude each other"),
         (["x.example", "--header", "nonsense"], "is not a field"),
+        (["x.example", "--token", "a\nb"], "--token"),
+        (["x.example", "--token", "\udcff"], "--token"),
         (["a.example", "b.example", "c.example"], "at most two"),
         (["x.example", "--timeout", "0"], "timeout"),
         (["x.example", "--cookie-jar", "/"], "cookie-jar"),

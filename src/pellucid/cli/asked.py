@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from pathlib import Path
 
@@ -45,12 +46,12 @@ def asked(
     fields = [_header(text) for text in headers]
     body, content_type = b"", None
     if data is not None:
-        body = _read(Path(data[1:]), "--data") if data.startswith("@") else data.encode()
+        body = _read(Path(data[1:]), "--data") if data.startswith("@") else os.fsencode(data)
         content_type = "application/json" if _is_json(body) else "application/x-www-form-urlencoded"
     elif forms or files:
         body, content_type = _form(forms, files)
     if user is not None:
-        fields.append(("Authorization", "Basic " + base64.b64encode(user.encode()).decode()))
+        fields.append(("Authorization", "Basic " + base64.b64encode(os.fsencode(user)).decode()))
     verb = method or ("GET" if content_type is None else "POST")
     if not _TOKEN(verb):
         raise click.BadParameter(f"{shorten(verb)} is not a method", param_hint="--method")

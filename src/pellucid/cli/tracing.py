@@ -181,12 +181,15 @@ def _options(told: Told) -> TraceOptions:
 
 def _token(text: str | None) -> str | None:
     """The token itself, or what a file has: on a command line everybody on the machine can read it."""
-    if text is None or not text.startswith("@"):
-        return text or None
-    try:
-        return Path(text[1:]).read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{text[1:]}: {error}", param_hint="--token") from None
+    token = text or ""
+    if token.startswith("@"):
+        try:
+            token = Path(token[1:]).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.BadParameter(f"{token[1:]}: {error}", param_hint="--token") from None
+    if not (token.isascii() and token.isprintable()):
+        raise click.BadParameter("a token is on one line, of letters, digits and marks of ASCII", param_hint="--token")
+    return token or None
 
 
 def _viewport(text: str) -> Viewport:
