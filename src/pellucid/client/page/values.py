@@ -127,7 +127,7 @@ def longhands(name: str, value: str) -> Sequence[tuple[str, str]]:
 
 def _animation(value: str) -> Sequence[tuple[str, str]]:
     """The first time is how long it lasts, the second how long it waits; of several animations the first one decides."""
-    times = re.findall(r"(?<![\w.-])-?(?:\d*\.)?\d+m?s\b", re.sub(r"\([^)]*\)", "", value).partition(",")[0])
+    times = re.findall(r"(?<![\w.-])-?(?:\d*\.)?\d+m?s\b", re.sub(r"\([^()]*+\)", "", value).partition(",")[0])
     paused = "paused" if "paused" in value.lower().split() else "running"
     lasts, waits = (*times, "0s", "0s")[:2] if times else ("0s", "0s")
     return (
