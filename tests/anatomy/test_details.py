@@ -143,4 +143,5 @@ def test_a_hint_is_told_with_its_place_and_what_it_brought_about() -> None:
     assert "because of <link rel=preconnect> at byte 0, line 1 of " in details(journey, ("connect",), 200)
     text = details(journey, ("page",), 200)
     assert re.search(r"127\.0\.0\.1:9\n +connected ahead: <link rel=preconnect> at byte 0", text)
+    assert "image, Medium, on connection 1: <img src>" in text
     assert re.search(r"left out +http://cdn\.example/\n +other: dns-prefetch asks for the address of its host alone", text)

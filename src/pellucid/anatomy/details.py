@@ -82,7 +82,7 @@ def page_section(journey: Journey) -> Section:
         section.add(
             visit.url,
             f"{duration_text(visit.discovered)}",
-            f"{visit.kind}, {visit.priority}: {why(journey, visit.initiator)}",
+            f"{visit.kind}, {visit.priority}{_over(visit)}: {why(journey, visit.initiator)}",
         )
     for connection in journey.connections:
         if connection.ahead is not None:
@@ -100,6 +100,10 @@ def page_section(journey: Journey) -> Section:
         section.add(f"{len(journey.skipped) - _MOST_LISTED:,} more were left out", "left out", tone="dim")
     section.note(journey.notes)
     return section
+
+
+def _over(visit: Visit) -> str:
+    return "" if visit.connection is None else f", on connection {visit.connection}"
 
 
 # -- as text -------------------------------------------------------------------------------------------------------------------
