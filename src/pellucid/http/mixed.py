@@ -40,9 +40,9 @@ def judge(page: Url, url: Url, kind: str, *, upgrade_insecure: bool = False, red
     if page.scheme != "https" or trustworthy(url):
         return Mixed("allow", url)
     if kind in _UPGRADED and not redirected and not is_address(url.host):
-        message = f"A {_word(kind)} over http in a page of https: a browser asks for it over https, and gives up where that fails"
+        message = f"{_word(kind)} over http in a page of https: a browser asks for it over https, and gives up where that fails"
         return Mixed("upgrade", _secure(url), Remark("mixed-content", "warning", message, "Mixed Content, section 4.1"))
-    message = f"A {_word(kind)} over http in a page of https: a browser blocks it"
+    message = f"{_word(kind)} over http in a page of https: a browser blocks it"
     return Mixed("block", url, Remark("mixed-content", "error", message, "Mixed Content, should fetching be blocked"))
 
 
@@ -51,6 +51,6 @@ def _secure(url: Url) -> Url:
 
 
 def _word(kind: str) -> str:
-    return {"stylesheet": "style sheet", "iframe": "frame", "media": "sound or video", "fetch": "request", "other": "part"}.get(
-        kind, kind
-    )
+    word = {"stylesheet": "style sheet", "iframe": "frame", "media": "sound or video", "fetch": "request", "other": "part"}
+    found = word.get(kind, kind)
+    return f"{'An' if found[:1] in 'aeiou' else 'A'} {found}"
