@@ -15,6 +15,7 @@ from pellucid.journey import (
     Attempt,
     Body,
     Failure,
+    Initiator,
     Inside,
     InsideSpan,
     Journey,
@@ -22,6 +23,7 @@ from pellucid.journey import (
     Lookup,
     Note,
     Received,
+    Skipped,
     Timing,
     Tls,
     Visit,
@@ -91,6 +93,10 @@ def waiting(count: int, busy: int = 6) -> Journey:
     others = [visit(n, f"{PAGE}busy{n}", "image", (10, 10, 11, 39, 40), by=0, connection=n) for n in range(1, 1 + busy)]
     late = [visit(busy + n, f"{PAGE}{n}", "image", (12, 40, 41, 45, 50), by=0) for n in range(1, 1 + count)]
     return page(*others, *late, connections=[connection(n, 0) for n in range(1, 7)])
+
+
+def left_out(source: str, why: str) -> Skipped:
+    return Skipped(f"{PAGE}x.png", "image", Initiator(0, "parser", "<img src>"), why, source)
 
 
 CASES: list[tuple[Rule, Callable[[], Journey], str]] = [
@@ -202,6 +208,16 @@ CASES: list[tuple[Rule, Callable[[], Journey], str]] = [
         remarks_page.queued,
         lambda: waiting(4),
         "4 requests waited for a free connection, up to 28.0 ms: HTTP/1.1 has six for a host",
+    ),
+    (
+        remarks_page.forbidden,
+        lambda: page(skipped=[left_out("CSP 3, section 6.7.2", "A browser blocks it: the page says img-src 'none'")] * 2),
+        "2 parts of the page are forbidden by its own policy: https://shop.example/x.png, since the page says img-src 'none'",
+    ),
+    (
+        remarks_page.forbidden,
+        lambda: page(skipped=[left_out("Mixed Content, should fetching be blocked", "A script over http: a browser blocks it")]),
+        "A script over http: a browser blocks it: https://shop.example/x.png",
     ),
     (
         remarks_page.big_images,

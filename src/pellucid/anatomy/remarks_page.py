@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 
+from pellucid.anatomy.cells import clean, fit_middle
 from pellucid.anatomy.figures import count_text, duration_text, join_text, size_text
 from pellucid.anatomy.phases import connection_of, crowded, end_of, visit_pieces
 from pellucid.anatomy.remark import Remark, Rule, document_of, first_round, header, name_of, share
@@ -155,6 +156,20 @@ def queued(journey: Journey) -> Remark | None:
     return Remark(20 + 50 * part, text)
 
 
+def forbidden(journey: Journey) -> Remark | None:
+    """Parts that the page names and a browser blocks: by the page's own policy, or as mixed content."""
+    by_policy = [skipped for skipped in journey.skipped if (skipped.source or "").startswith("CSP 3")]
+    mixed = [skipped for skipped in journey.skipped if (skipped.source or "").startswith("Mixed Content")]
+    if by_policy:
+        why = clean(by_policy[0].why).removeprefix("A browser blocks it: ")
+        what = f"{count_text(len(by_policy), 'part')} of the page {'is' if len(by_policy) == 1 else 'are'}"
+        return Remark(55, f"{what} forbidden by its own policy: {fit_middle(clean(by_policy[0].url), 60)}, since {why}")
+    if mixed:
+        more = f" (and {count_text(len(mixed) - 1, 'more part')})" if len(mixed) > 1 else ""
+        return Remark(66, f"{clean(mixed[0].why)}: {fit_middle(clean(mixed[0].url), 60)}{more}")
+    return None
+
+
 def big_images(journey: Journey) -> Remark | None:
     """Images of half a megabyte and more."""
     big = [visit for visit in first_round(journey) if visit.kind == "image" and visit.body.wire >= _BIG_IMAGE]
@@ -170,5 +185,5 @@ def big_images(journey: Journey) -> Remark | None:
 
 
 RULES: tuple[Rule, ...] = (
-    late_fonts, late_sheets, late_scripts, uncompressed, unkept, blocked_rendering, queued, big_images,
+    late_fonts, late_sheets, late_scripts, uncompressed, unkept, blocked_rendering, queued, forbidden, big_images,
 )  # fmt: skip
