@@ -20,6 +20,7 @@ from pellucid.client.page.loader import Page
 from pellucid.client.session import Session, Want
 from pellucid.http.cookies import Jar
 from pellucid.http.fetching import AGENT, Asking
+from pellucid.http.sites import registrable
 from pellucid.http.url import BadUrl, Url, parse_typed, parse_url
 from pellucid.journey import Clock, Failure, Initiator, Journey, Note, Visit, document_visit
 from pellucid.spans import boot_id, new_trace_id
@@ -45,7 +46,9 @@ def prepare(urls: Sequence[str], options: TraceOptions) -> None:
         connect.prepare("https", options.connect)
     for typed in urls:
         with contextlib.suppress(BadUrl):
-            resolve.prepare(parse_typed(typed)[0].host, options.resolve)
+            host = parse_typed(typed)[0].host
+            resolve.prepare(host, options.resolve)
+            registrable(host)  # loads the list of public suffixes (40 ms), if it is a name that has one
 
 
 def begin(typed: str, options: TraceOptions) -> tuple[Journey, Clock, bool]:
