@@ -497,5 +497,6 @@ def test_a_server_of_http_1_that_is_spoken_to_in_http_2_is_named() -> None:
             visit = await asked.ask(server.url)
             assert visit.failure is not None
             assert visit.failure.message.endswith("the server broke the rules of HTTP/2: it answered in HTTP/1.1")
+            assert visit.failure.hint == "--http1.1 asks as it answers"
 
     asyncio.run(run())

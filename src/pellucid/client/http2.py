@@ -51,6 +51,7 @@ _FRAME = 16_384
 """The largest frame we allow, the standard's smallest choice, and Chrome's."""
 _GOAWAY = 7
 _MOST_EARLY = 64
+_OLDER = "it answered in HTTP/1.1"
 
 
 class _Stream:
@@ -268,7 +269,7 @@ class Http2:
         """Whole frames, out of the bytes as they come."""
         self._held += data
         if not self._settled and self._held[:5].upper() == b"HTTP/"[: len(self._held)]:
-            raise ProtocolError("it answered in HTTP/1.1")
+            raise ProtocolError(_OLDER)
         begin = 0
         while len(self._held) >= begin + 9:
             size = int.from_bytes(self._held[begin : begin + 3], "big")
@@ -392,7 +393,8 @@ class Http2:
     def _broken(self, why: str) -> None:
         """What arrived cannot be understood; h2 has written a GOAWAY that says so."""
         self._flush()
-        self._fail_all(Failure("protocol-error", f"The connection was closed: {why}"))
+        hint = "--http1.1 asks as it answers" if why.endswith(_OLDER) else None
+        self._fail_all(Failure("protocol-error", f"The connection was closed: {why}", hint))
         self.close(why)
 
     def _fail_all(self, failure: Failure) -> None:
