@@ -165,6 +165,34 @@ def test_a_server_that_took_longer_than_the_wait_ends_with_it() -> None:
     assert found.inside.spans[-1].start == 31 * MS
 
 
+@pytest.mark.parametrize("whole", [12.0, 0.0])
+def test_no_span_is_drawn_outside_of_its_request(whole: float) -> None:
+    wild = [
+        {"name": "n" * 100_000, "start_ms": start, "duration_ms": duration, "depth": depth, "detail": detail}
+        for start, duration in ((-1e300, 1e300), (1e30, 1e30), (-5, -5), (3, 1e308), (1e308, 1e308))
+        for depth, detail in ((10**18, None), (-3, json.loads("[" * 900 + "]" * 900)))
+    ]
+    found = visit()
+    look(found, Answering((200, {**anatomy(), "duration_ms": whole, "spans": wild})))
+    assert found.inside is not None
+    first = min(span.start for span in found.inside.spans)
+    for span in found.inside.spans:
+        assert 0 <= span.duration <= 12 * MS
+        assert span.start + span.duration <= first + 12 * MS
+        assert span.start >= 10 * MS
+        assert 0 <= span.depth <= 32
+        assert len(span.name) <= 200
+    assert len(json.dumps(found.inside.spans[1].detail)) < 100
+
+
+@pytest.mark.parametrize("whole", [-1.0, 1e9, 1e300])
+def test_a_request_that_took_longer_than_the_trace_is_not_drawn(whole: float) -> None:
+    found = visit()
+    look(found, Answering((200, {**anatomy(), "duration_ms": whole})))
+    assert found.inside is None
+    assert "not so long ago" in found.notes[0].message
+
+
 def test_it_is_asked_again_until_it_is_there() -> None:
     found = look(visit(), answers := Answering((404, {}), (404, {}), (200, anatomy())))
     assert found.inside is not None

@@ -31,6 +31,9 @@ ANATOMY = "urn:pellucid:rel:anatomy"
 
 _MOST_TIMINGS = 100
 _MOST_SPANS = 2_000
+_LONGEST = 200
+"""Letters of a name or an id."""
+_DEEPEST = 32
 _PAUSES = (0.005, 0.02, 0.05, 0.1, 0.2)
 """Seconds before asking again: an anatomy is there when the last byte has left, which may be a moment after we have it."""
 _PATIENCE = 5.0
@@ -147,7 +150,11 @@ async def look_inside(visit: Visit, url: Url, ask: Ask, clock: Clock, journey: J
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         _say(visit, "could not be read")
         return
-    visit.inside = _placed(visit, told, clock(), journey)
+    at = clock()
+    if not 0 <= told.duration_ms <= at / 1e6 + 1:
+        _say(visit, f"told of {told.duration_ms:.4g} ms, and not so long ago this began")
+        return
+    visit.inside = _placed(visit, told, at, journey)
 
 
 def _anatomy_of(visit: Visit, url: Url) -> Url | None:
@@ -174,12 +181,12 @@ def _say(visit: Visit, what: str) -> None:
 
 def _placed(visit: Visit, told: _Anatomy, at: int, journey: Journey) -> Inside:
     """The server's spans on the journey's clock."""
-    spans = told.spans[:_MOST_SPANS]
+    spans = [_within(span, told.duration_ms) for span in told.spans[:_MOST_SPANS]]
     whole = _ns(told.duration_ms)
     writing = min((_ns(span.start_ms) for span in spans if span.name == "write" and span.depth == 0), default=whole)
     wait = _wait_of(visit)
     slack = max(0, wait[1] - wait[0] - writing)
-    inside = Inside(told.id, slack=slack)
+    inside = Inside(told.id[:_LONGEST], slack=slack)
     started = _same_clock(told, whole, at, journey)
     if started is not None:
         inside.aligned = "clock"
@@ -191,10 +198,27 @@ def _placed(visit: Visit, told: _Anatomy, at: int, journey: Journey) -> Inside:
             f"{slack / 1e6:.1f} ms of it were network and kernel, and how they divide is not known"
         )
     inside.spans = [
-        InsideSpan(span.name, started + _ns(span.start_ms), max(0, _ns(span.duration_ms)), max(0, span.depth), span.detail)
-        for span in spans
+        InsideSpan(span.name, started + _ns(span.start_ms), _ns(span.duration_ms), span.depth, span.detail) for span in spans
     ]
     return inside
+
+
+def _within(span: _Span, whole: float) -> _Span:
+    """The part of a span that lies within its request: whoever answers may say anything, and the axis is as long as the spans."""
+    start = min(max(0.0, span.start_ms), whole)
+    end = min(max(start, span.start_ms + span.duration_ms), whole)
+    return _Span(span.name[:_LONGEST], start, end - start, min(max(0, span.depth), _DEEPEST), _shallow(span.detail, _DEEPEST))
+
+
+def _shallow(value: object, levels: int) -> object:
+    """Plain data without what is nested too deep for anybody to have meant it, and for those who read it."""
+    if not isinstance(value, (dict, list)):
+        return value
+    if levels <= 0:
+        return None
+    if isinstance(value, list):
+        return [_shallow(each, levels - 1) for each in value]
+    return {name: _shallow(each, levels - 1) for name, each in value.items()}
 
 
 def _wait_of(visit: Visit) -> tuple[int, int]:
