@@ -133,6 +133,7 @@ def test_nobody_there_fails_with_a_reason() -> None:
         (["x.example", "--show", "dnss"], "dns"),
         (["x.example", "--expect", "totl<1ms"], "total"),
         (["x.example", "--expect", "total<1parsec"], "parsec"),
+        (["x.example", "--expect", f"total<{'9' * 5000}ms"], "more than anything"),
         (["x.example", "--viewport", "huge"], "1280x720"),
         (["x.example", "--resolve", "x"], "HOST:PORT:ADDRESS"),
         (["x.example", "--resolve", "x.example:80:y.example"], "is not an address"),
@@ -164,8 +165,9 @@ def test_a_name_is_told_in_both_forms_and_resolved_in_either(site: Site, host: s
 
 def test_an_archive_that_is_none_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.har"
-    for text in ("no json", "[]", '{"a": 1}'):
-        file.write_text(text)
+    deep = '{"log":' + "[" * 100_000 + "]" * 100_000 + "}"
+    for text in ("no json", "[]", '{"a": 1}', '{"log": {}}', '{"log": {"entries": "x"}}', deep, '{"log": "\udcff"}'):
+        file.write_text(text, errors="surrogateescape")
         done = typed("http://127.0.0.1:1/", "--compare", str(file))
         assert done.exit_code == 2
         assert "is not an HTTP archive" in done.stderr

@@ -460,3 +460,12 @@ def test_chromium_keeps_and_sends_the_same_cookies(tmp_path: Path) -> None:
     finally:
         server.close()
     assert differing == {"a=b\tc": ("a=b\tc", None)}  # the standard lets a tab pass, Chromium does not
+
+
+@pytest.mark.parametrize("expires", ["9" * 5000, "inf", "1e400", "nan", "-inf"])
+def test_a_file_of_cookies_that_ends_never_can_be_written_again(expires: str) -> None:
+    jar = Jar()
+    jar.load(f"shop.example\tFALSE\t/\tFALSE\t{expires}\ta\tb\n", NOW)
+    again = Jar()
+    assert again.load(jar.save(NOW), NOW) == []
+    assert [cookie.name for cookie in again.cookies] == [cookie.name for cookie in jar.cookies]

@@ -219,6 +219,8 @@ def _parse_one(text: str) -> Expectation:
         wrong = f"has the unit {unit}" if unit else "has no unit"
         expected = {"time": "us, ms or s", "bytes": "B, kB, MB, KiB or MiB", "count": "no unit, since it is a number"}[sort]
         raise BadExpectation(f"{shorten(text)} {wrong}, but {name.strip()} takes {expected}", f"{name.strip()}{op}{_RIGHT[sort]}")
+    if len(number) > 15:
+        raise BadExpectation(f"{shorten(number)} is more than anything that is measured", "total<500ms is an expectation")
     return Expectation(metric, "==" if op == "=" else op, float(number) * factor, kind)  # type: ignore[arg-type]
 
 

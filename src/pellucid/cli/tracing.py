@@ -297,11 +297,18 @@ def _expectations(texts: tuple[str, ...]) -> list[Expectation]:
 
 def _archive(file: Path) -> dict[str, object]:
     try:
-        told: dict[str, object] = msgspec.json.decode(file.read_bytes(), type=dict[str, object])
-    except (OSError, msgspec.MsgspecError) as error:
+        data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        told: dict[str, object] = msgspec.json.decode(data, type=dict[str, object])
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise click.BadParameter(f"{file} is not an HTTP archive: {error}", param_hint="--compare") from None
     if not isinstance(told.get("log"), dict):
         raise click.BadParameter(f"{file} is not an HTTP archive: it has no `log`", param_hint="--compare")
+    from pellucid.anatomy.compare import Summary
+
+    try:
+        Summary.from_har(told)
+    except ValueError as error:
+        raise click.BadParameter(f"{file} is not an HTTP archive: {error}", param_hint="--compare") from None
     return told
 
 

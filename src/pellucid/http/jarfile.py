@@ -34,6 +34,10 @@ class Line(msgspec.Struct, frozen=True):
     value: str
 
 
+_LAST = 253_402_300_799.0
+"""The end of the year 9999."""
+
+
 def read_lines(text: str) -> tuple[list[Line], list[Remark]]:
     """The cookies of a file, and a remark for each line that could not be read (the first ten)."""
     found: list[Line] = []
@@ -65,6 +69,9 @@ def _read(body: str, http_only: bool) -> Line | None:
         at = float(expires)
     except ValueError:
         return None
+    if at != at:  # NaN
+        return None
+    at = min(at, _LAST)
     return Line(domain.removeprefix(".").lower(), below == "FALSE", path, secure == "TRUE", http_only, at or None, name, value)
 
 
