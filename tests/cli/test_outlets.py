@@ -101,6 +101,11 @@ def test_a_file_is_replaced_whole_and_keeps_what_it_is(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["link", "real"]
 
 
+def test_a_file_may_be_standard_output(site: Site) -> None:
+    done = traced(f"trace {site.origin}/ --json --html /dev/stdout | tail -c 8")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"</html>\n", b"")
+
+
 def test_what_is_private_is_for_its_owner_only(tmp_path: Path) -> None:
     outlets = Outlets()
     outlets.write(tmp_path / "jar", b"secret", "--cookie-jar", private=True)

@@ -76,14 +76,14 @@ def _mute(err: bool) -> None:
 
 
 def _replace(file: Path, data: bytes, private: bool) -> None:
-    target = file.resolve()  # a link stays one
     try:
-        mode = target.stat().st_mode
+        mode = file.stat().st_mode
     except FileNotFoundError:
         mode = None
     if mode is not None and not stat.S_ISREG(mode):  # /dev/stdout, a pipe
-        target.write_bytes(data)
+        file.write_bytes(data)
         return
+    target = file.resolve()  # a link stays one
     descriptor, unfinished = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
