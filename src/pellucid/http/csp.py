@@ -27,6 +27,7 @@ _S = "CSP 3, section "
 # The directives that decide, the first that is there (section 6.8.3).
 _FALLBACK: dict[str, tuple[str, ...]] = {
     "stylesheet": ("style-src-elem", "style-src", "default-src"),
+    "style-attribute": ("style-src-attr", "style-src", "default-src"),
     "script": ("script-src-elem", "script-src", "default-src"),
     "image": ("img-src", "default-src"),
     "icon": ("img-src", "default-src"),
@@ -143,14 +144,18 @@ class Csp:
         return redirected or not path or path == "/" or _path_fits(path, url.path)
 
     def inline(self, kind: str, text: str, *, nonce: str = "", what: str = "it") -> tuple[Remark, ...]:
-        """What the policies say of a `<script>` or `<style>` that holds its own text (section 6.7.3.3); `what` it is called."""
+        """What the policies say of a `<script>` or `<style>` that holds its own text (section 6.7.3.3); `what` it is called.
+
+        Of all `style` attributes at once (`style-attribute`), where a policy with 'unsafe-hashes' is taken to list them.
+        """
         found: list[Remark] = []
         for policy in self.policies:
             decided = policy.deciding(kind)
             if decided is None:
                 continue
             name, sources = decided
-            if not _inline_allowed(sources, text, nonce):
+            hashed = kind == "style-attribute" and "'unsafe-hashes'" in map(str.lower, sources)
+            if not hashed and not _inline_allowed(sources, text, nonce):
                 shown = f"{name} {' '.join(sources)}".strip()[:120]
                 found.append(_blocked(policy, f"it stands in the page itself, which says {shown}", "6.7.3", what))
         return tuple(found)

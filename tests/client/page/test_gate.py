@@ -30,7 +30,7 @@ PAGE = f"""<!doctype html><html><head><link rel=icon href=data:,>
 <script type=module>import "./p/inline.mjs"</script><script type=module nonce=n>import "./p/inline-nonce.mjs"</script>
 <script type=module>{INLINE}</script>
 <link rel=preload as=script href=p/preloaded.js><link rel=preload as=script nonce=n href=p/preloaded-nonce.js>
-</head><body><p class=a>x<p class=b>y<img src=p/image.png></body></html>"""
+</head><body><p style="background: url(p/attribute.png)">x<p class=a>x<p class=b>y<img src=p/image.png></body></html>"""
 POLICIES = (
     "default-src 'self'",
     "default-src 'self' 'unsafe-inline'",
@@ -39,6 +39,7 @@ POLICIES = (
     f"script-src {HASH} '{INTEGRITY}'; style-src 'none'",
     "script-src 'nonce-n' 'strict-dynamic'; img-src 'none'",
     "script-src-elem 'none'; style-src-elem 'nonce-n'",
+    "style-src 'unsafe-inline'; style-src-attr 'none'",
 )
 
 

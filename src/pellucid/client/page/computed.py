@@ -94,9 +94,11 @@ class Computed:
 
 
 def compute(
-    document: Document, cascade: Cascade, found: Mapping[Element, Mapping[str, list[Matched]]], source: Source
+    document: Document, cascade: Cascade, found: Mapping[Element, Mapping[str, list[Matched]]], source: Source | None
 ) -> list[Computed]:
-    """The styles of all elements that have one, in document order. `source`: what `style` attributes stand in."""
+    """The styles of all elements that have one, in document order. `source`: what `style` attributes stand in; None: they do not
+    count.
+    """
     styles: dict[Element, Computed] = {}
     for element in document.elements:
         parent = None
@@ -126,9 +128,9 @@ def _is_slotted(parent: Element, child: Element) -> bool:
     return True
 
 
-def _inline(element: Element, source: Source) -> StyleRule | None:
+def _inline(element: Element, source: Source | None) -> StyleRule | None:
     text = element.attributes.get("style")
-    if not text:
+    if not text or source is None:
         return None
     rule = StyleRule("", msgspec.structs.replace(source, text=text), [], (), 0)
     rule.add(declarations(text))

@@ -57,6 +57,13 @@ class Gate:
             self.visit.notes += notes_of(remarks)
         return not any(remark.level == "error" for remark in remarks)
 
+    def style_attributes(self) -> bool:
+        """Whether `style` attributes count. Where hashes of them are listed it is assumed that those are theirs."""
+        remarks = self.csp.inline("style-attribute", "", what="what style attributes say")
+        if len(self.visit.notes) < _MOST_NOTES:
+            self.visit.notes += notes_of(remarks)
+        return not any(remark.level == "error" for remark in remarks)
+
     def judge(self, found: Found) -> tuple[Found, list[Note]] | Remark:
         """What becomes of a resource: it goes through, perhaps upgraded, with notes; or the reason why a browser blocks it."""
         judged = judge(self.secure, found.url, found.kind, upgrade_insecure=self.csp.upgrades)

@@ -329,7 +329,9 @@ class Page:
             )
         # In a thread, since the cascade takes as long as some answers: they must not be heard late for it.
         body = b"".join(self._body)
-        images, left_out = await beside(lambda: styles.used(body, charset, scanner.base, self.visit.id))
+        attributes = not scanner.styled or self._gate is None or self._gate.style_attributes()
+        base, visit = scanner.base, self.visit.id
+        images, left_out = await beside(lambda: styles.used(body, charset, base, visit, attributes=attributes))
         at = self.session.clock()
         for found in images:
             self.add(_placed(found, scanner.styled), at)

@@ -64,16 +64,18 @@ class Styles:
         """
         self._imported[asked.bare] = Source(text, url, visit, charset=charset)
 
-    def used(self, html: bytes, charset: str, url: Url, visit: int) -> tuple[list[Found], list[Skipped]]:
+    def used(
+        self, html: bytes, charset: str, url: Url, visit: int, *, attributes: bool = True
+    ) -> tuple[list[Found], list[Skipped]]:
         """What a browser fetches for this document, in its order, and what it does not. `url`: what `style` attributes are
-        relative to (the base of the document).
+        relative to (the base of the document); `attributes`: whether they count.
         """
         document = read_document(html, charset)
         cascade = Cascade(document, self.viewport, self._imported)
         for _, sheet in sorted(self._sheets, key=lambda one: one[0]):
             cascade.add(sheet)
         matched = cascade.match()
-        styles = compute(document, cascade, matched, Source("", url, visit, charset=charset))
+        styles = compute(document, cascade, matched, Source("", url, visit, charset=charset) if attributes else None)
         use = _Use(self.viewport, cascade)
         for style in styles:
             use.take(style)
