@@ -168,7 +168,7 @@ class Session:
         if received is None:
             return
         now = self.time()
-        visit.notes += notes_of(self.hsts.hear(request.url, received.headers, now))
+        visit.notes += notes_of(self.hsts.hear(request.url, received.headers, now, secure=not self._distrusted(visit)))
         visit.cookies += fates_of(self.jar.store(request.url, received.headers, Context.of(want.asking), now))
         if received.status == 304 and stored is not None and self.cache is not None:
             fresh = self.cache.freshen(stored, received.headers, requested=requested, received=now)
@@ -178,6 +178,11 @@ class Session:
         explain_caching(visit, requested, now)
         if self.cache is not None and visit.failure is None:
             self._keep(visit, request, requested, now)
+
+    def _distrusted(self, visit: Visit) -> bool:
+        """Whether the connection was used in spite of its certificate, as asked."""
+        used = next((each for each in self.journey.connections if each.id == visit.connection), None)
+        return used is not None and used.tls is not None and used.tls.failure is not None
 
     def _keep(self, visit: Visit, request: Outgoing, requested: float, now: float) -> None:
         assert self.cache is not None
