@@ -6,6 +6,7 @@ import pytest
 
 from pellucid.client.page.scan import Scanner
 from pellucid.client.page.style import Styles
+from pellucid.client.page.values import substitute
 from pellucid.http.gloss_values import explain_value
 from pellucid.http.url import parse_url
 from pellucid.journey import Viewport
@@ -40,6 +41,16 @@ def read(html: str) -> None:
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number[:20])
 def test_numbers_that_are_none(place: str, number: str) -> None:
     read(f"{place.replace('{}', number)}<p>x")
+
+
+def test_variables_that_name_one_another_without_end() -> None:
+    circle = "var(--a, " * 30 + ")" * 30
+    read(f"<style>:root {{ --a: {circle}; --b: var(--b, var(--a)) }} p {{ background: var(--a, var(--b)) }}</style><p>x")
+    assert substitute(circle, {"--a": circle}) is None
+
+
+def test_a_family_that_is_none_is_left_quickly() -> None:
+    read(f"<style>p {{ font-family: {'a' * 1000}! }}</style><p>x")  # with each letter, twice as many ways to read it were tried
 
 
 @pytest.mark.parametrize("name", ["link", "alt-svc", "permissions-policy", "set-cookie", "content-security-policy", "etag"])

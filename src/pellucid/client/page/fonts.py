@@ -45,7 +45,7 @@ _WIDTHS = {
     "semi-expanded": 112.5, "expanded": 125.0, "extra-expanded": 150.0, "ultra-expanded": 200.0,
 }  # fmt: skip
 _FAMILY = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|((?:[^,"'\\]|\\.)+))\s*(?:,|\Z)""", re.DOTALL)
-_IDENTS = re.compile(r"(?:-?(?:[A-Za-z_\x80-\U0010ffff]|\\.)(?:[\w\x80-\U0010ffff-]|\\.)*\s*)+\Z", re.DOTALL)
+_IDENTS = re.compile(r"(?:-?(?:[A-Za-z_\x80-\U0010ffff]|\\.)(?:[\w\x80-\U0010ffff-]|\\.)*+\s*+)++\Z", re.DOTALL)
 _HINTS = re.compile(r"""\s*(format|tech)\(\s*["']?([^"')]*)["']?\s*\)""", re.IGNORECASE)
 _LOCAL = re.compile(r"""local\(\s*(?:"[^"]*"|'[^']*'|[^)]*)\s*\)""", re.IGNORECASE)
 _RANGE = re.compile(r"u\+([0-9a-f?]{1,6})(?:-([0-9a-f]{1,6}))?\Z", re.IGNORECASE)

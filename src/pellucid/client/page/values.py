@@ -99,6 +99,7 @@ _DISPLAYS = frozenset(
     }
 )  # fmt: skip
 _MOST_EXPANDED = 65536
+_MOST_STEPS = 10_000
 _MOST_VARIABLES = 64
 
 
@@ -188,12 +189,16 @@ def is_valid(longhand: str, value: str) -> bool:
     return True
 
 
-def substitute(value: str, custom: Mapping[str, str], depth: int = 0) -> str | None:
-    """Replace `var()` (CSS Variables 1, section 3); None where one is not defined and has no fallback."""
+def substitute(value: str, custom: Mapping[str, str], depth: int = 0, left: list[int] | None = None) -> str | None:
+    """Replace `var()` (CSS Variables 1, section 3); None where one is not defined and has no fallback. `left`: steps to go, since
+    variables that name one another, each with a fallback that does, take twice as many with each.
+    """
     at = value.lower().find("var(")
     if at < 0:
         return value
-    if depth > _MOST_VARIABLES or len(value) > _MOST_EXPANDED:
+    left = [_MOST_STEPS] if left is None else left
+    left[0] -= 1
+    if depth > _MOST_VARIABLES or len(value) > _MOST_EXPANDED or left[0] < 0:
         return None
     parts: list[str] = []
     start = 0
@@ -203,11 +208,11 @@ def substitute(value: str, custom: Mapping[str, str], depth: int = 0) -> str | N
         end = _closing(value, at + 3)
         name, comma, fallback = value[at + 4 : end].partition(",")
         known = custom.get(name.strip())
-        put = substitute(known, custom, depth + 1) if known is not None else None
+        put = substitute(known, custom, depth + 1, left) if known is not None else None
         if put is None:
             if not comma:
                 return None
-            put = substitute(fallback.strip(), custom, depth + 1)
+            put = substitute(fallback.strip(), custom, depth + 1, left)
             if put is None:
                 return None
         parts.append(put)
