@@ -10,7 +10,7 @@ import journeys
 from journeys import DAY, certificate, connection, journey, ms, visit
 from pellucid.anatomy import remarks_arrival, remarks_page, remarks_server
 from pellucid.anatomy.remark import Rule, is_loopback, name_of
-from pellucid.anatomy.remarks import RULES, footnotes, noted, remarks
+from pellucid.anatomy.remarks import RULES, footnotes, noted, noted_besides, remarks
 from pellucid.journey import (
     Attempt,
     Body,
@@ -220,6 +220,11 @@ CASES: list[tuple[Rule, Callable[[], Journey], str]] = [
         "A script over http: a browser blocks it: https://shop.example/x.png",
     ),
     (
+        noted_besides,
+        lambda: page(notes=[Note("limit", "warning", "Stopped"), Note("cors", "error", "it may not be read")]),
+        "It may not be read",
+    ),
+    (
         remarks_page.big_images,
         lambda: page(visit(1, f"{PAGE}hero.jpg", "image", by=0, size=2_100_000)),
         "hero.jpg is 2.1 MB",
@@ -318,3 +323,13 @@ def test_names_are_short(url: str, expected: str) -> None:
 
 def test_a_request_that_could_have_had_a_connection_did_not_wait_for_one() -> None:
     assert remarks_page.queued(waiting(4, busy=5)) is None
+
+
+def test_warnings_about_two_things_are_both_said() -> None:
+    unread = [Note("cors", "error", "It may not be read"), Note("cors", "error", "Nor this")]
+    told = page(
+        visit(1, f"{PAGE}a.js", "script", by=0, notes=[Note("integrity", "error", "the hash differs")]),
+        visit(2, f"{PAGE}b.js", "script", by=0, notes=unread),
+        notes=[Note("type", "info", "Nothing to worry about")],
+    )
+    assert [remark.text for remark in remarks(told)] == ["The hash differs", "It may not be read (and 1 more remark like it)"]

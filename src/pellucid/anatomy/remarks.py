@@ -21,21 +21,34 @@ _LEVELS = {"error": 58, "warning": 30}
 
 def noted(journey: Journey) -> Remark | None:
     """The weightiest warning that was written down on the way."""
-    notes = [*journey.notes, *(note for visit in first_round(journey) for note in visit.notes)]
-    found = [note for note in notes if note.level in _LEVELS]
-    if not found:
-        return None
+    return next(iter(_noted(journey)), None)
 
+
+def noted_besides(journey: Journey) -> Remark | None:
+    """The weightiest warning about anything else."""
+    return next(iter(_noted(journey)[1:]), None)
+
+
+def _noted(journey: Journey) -> list[Remark]:
+    """One of each topic, the weightiest first."""
+    topics: dict[str, list[Note]] = {}
+    for note in [*journey.notes, *(note for visit in first_round(journey) for note in visit.notes)]:
+        if note.level in _LEVELS:
+            topics.setdefault(note.topic, []).append(note)
+    return sorted(map(_remark, topics.values()), key=lambda remark: -remark.score)
+
+
+def _remark(notes: list[Note]) -> Remark:
     def weight(note: Note) -> float:
         return _WEIGHTS.get(note.topic, 0) or _LEVELS[note.level]
 
-    worst = max(found, key=weight)
-    more = sum(1 for note in found if note.topic == worst.topic) - 1
-    text = clean(worst.message)
+    worst = max(notes, key=weight)
+    text, more = clean(worst.message), len(notes) - 1
+    text = text[:1].upper() + text[1:]
     return Remark(weight(worst), f"{text} (and {count_text(more, 'more remark')} like it)" if more else text)
 
 
-RULES: tuple[Rule, ...] = (*remarks_arrival.RULES, *remarks_server.RULES, *remarks_page.RULES, noted)
+RULES: tuple[Rule, ...] = (*remarks_arrival.RULES, *remarks_server.RULES, *remarks_page.RULES, noted, noted_besides)
 
 
 def remarks(journey: Journey, most: int = 3) -> list[Remark]:
