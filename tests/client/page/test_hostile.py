@@ -49,6 +49,11 @@ def test_variables_that_name_one_another_without_end() -> None:
     assert substitute(circle, {"--a": circle}) is None
 
 
+def test_escapes_that_could_be_cut_in_many_ways() -> None:
+    name = r"\61" * 1000
+    read(f"<style>[a={name}!] {{ background: url(a) }} [{name}!] {{ background: url(b) }}</style><p>x")
+
+
 def test_a_family_that_is_none_is_left_quickly() -> None:
     read(f"<style>p {{ font-family: {'a' * 1000}! }}</style><p>x")  # with each letter, twice as many ways to read it were tried
 

@@ -35,9 +35,11 @@ __all__ = [
 Specificity = tuple[int, int, int]
 Test = Callable[[Element], bool]
 
-_IDENT = r"(?:--|-?(?:[A-Za-z_\x80-\U0010ffff]|\\[^\r\n\f]))(?:[\w\x80-\U0010ffff-]|\\[0-9a-fA-F]{1,6}[ \t\r\n\f]?|\\[^\r\n\f])*"
+# Possessive, since an escape can be cut into letters in many ways, of which only the first is meant.
+_ESCAPED = r"\\[0-9a-fA-F]{1,6}+[ \t\r\n\f]?+|\\[^\r\n\f]"
+_IDENT = rf"(?:--|-?(?>[A-Za-z_\x80-\U0010ffff]|{_ESCAPED}))(?:[\w\x80-\U0010ffff-]|{_ESCAPED})*+"
 _NAME = re.compile(_IDENT)
-_HASH = re.compile(r"#((?:[\w\x80-\U0010ffff-]|\\[0-9a-fA-F]{1,6}[ \t\r\n\f]?|\\[^\r\n\f])+)")
+_HASH = re.compile(rf"#((?:[\w\x80-\U0010ffff-]|{_ESCAPED})++)")
 _TYPE = re.compile(rf"(?:(?:{_IDENT}|\*)?\|(?!\|))?({_IDENT}|\*)")
 _ATTRIBUTE = re.compile(
     rf"""\[\s*(?:(?:{_IDENT}|\*)?\|)?({_IDENT})\s*
