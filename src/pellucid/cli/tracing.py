@@ -6,6 +6,7 @@ In: URLs and flags. Out: text on stdout, files, and an exit code.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import sys
@@ -139,11 +140,13 @@ def _make(journey: Journey, clock: Clock, options: TraceOptions, assumed: bool, 
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
 
+    gc.freeze()  # a round over all that was imported takes as long as several answers, and would be drawn as theirs
     try:
         asyncio.run(going())
     except KeyboardInterrupt:
         return True
     finally:
+        gc.unfreeze()
         progress.erase()
     return False
 

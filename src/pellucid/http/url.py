@@ -6,6 +6,7 @@ In: text, and the URL it is relative to. Out: an immutable `Url`, or `BadUrl` wi
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import ada_url
 import msgspec
@@ -71,8 +72,14 @@ class Url(msgspec.Struct, frozen=True):
 
 def parse_url(text: str, base: Url | None = None) -> Url:
     """Parse an absolute URL, or one relative to `base`. Raises BadUrl."""
+    against = None if base is None else base.href
+    # A page names the same few again and again; long ones are data: URLs, which would fill the memory.
+    return _parsed_once(text, against) if len(text) <= _MOST_REMEMBERED else _parsed(text, against)
+
+
+def _parsed(text: str, base: str | None) -> Url:
     try:
-        found = ada_url.URL(text, base.href) if base is not None else ada_url.URL(text)
+        found = ada_url.URL(text, base) if base is not None else ada_url.URL(text)
     except ValueError:
         raise BadUrl(f"{shorten(text)} is not a URL") from None
     scheme = found.protocol[:-1]
@@ -93,6 +100,10 @@ def parse_url(text: str, base: Url | None = None) -> Url:
         + found.search
         + ("?" if not found.search and found.href.partition("#")[0][-1:] == "?" else ""),
     )
+
+
+_MOST_REMEMBERED = 2000
+_parsed_once = lru_cache(maxsize=1024)(_parsed)
 
 
 def parse_typed(text: str) -> tuple[Url, bool]:
