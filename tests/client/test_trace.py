@@ -326,3 +326,14 @@ def test_a_sheet_that_page_and_frame_share_counts_in_both() -> None:
     journey, asked = traced(site)
     assert {"/t.png", "/i.png"} < set(paths(journey))
     assert [request.target for request in asked].count("/s.css") == 1
+
+
+def test_redirects_count_towards_the_limit() -> None:
+    page = "".join(f"<img src=/r{number}>" for number in range(5))
+    site: Site = {
+        "/": Answer(page),
+        **{f"/r{number}": Answer(status=302, headers=(("Location", f"/r{number}"),)) for number in range(5)},
+    }
+    journey, asked = traced(site, limit=12)
+    assert len(asked) <= 12 + 5
+    assert any(visit.failure is not None and visit.failure.slug == "limit" for visit in journey.visits)

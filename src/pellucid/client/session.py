@@ -103,6 +103,11 @@ class Session:
             if onward is None:
                 return visit
             visit.redirected_to = onward.asking.url.href
+            limit = self.options.limit
+            if sum(each.round == self.round for each in self.journey.visits) > limit:
+                hint = "--limit raises it"
+                visit.failure = Failure("limit", f"The redirect was not followed: the limit of {limit} requests was reached", hint)
+                return visit
             redirected_from = visit.id
             want = onward
 

@@ -148,7 +148,8 @@ async def _look_inside(session: Session) -> None:
 
     async def ask(url: Url) -> tuple[int, bytes]:
         async with room:
-            unseen = Visit(-1, url.href, "GET", "fetch", Initiator(None, "browser"), session.clock())
+            # A document, since of those the whole body is kept.
+            unseen = Visit(-1, url.href, "GET", "document", Initiator(None, "browser"), session.clock())
             headers = [("Accept", "application/json"), ("User-Agent", AGENT)]
             headers += session.token_for(url)
             await session.pool.send(unseen, Outgoing(url, "GET", tuple(headers)))

@@ -13,6 +13,8 @@ from chromium import needs_chromium, paged
 from pellucid.client.page.elements import read_document
 from pellucid.client.page.pseudo import read_selectors
 from pellucid.client.page.selectors import SelectorError
+from pellucid.client.page.style import Styles
+from pellucid.http.url import parse_url
 
 HTML = """<!doctype html><html lang=en><head><title>t</title></head><body class="page x">
 <div id=a class="b c" data-x="Foo bar"><p id=p1 lang=fr-CA>one</p><p id=p2 class=c>two <a id=l href=/x>l</a><a id=n>z</a></p>
@@ -241,3 +243,15 @@ def test_hostile_selectors_cost_no_more_than_their_length(text: str) -> None:
         found = []
     assert not any(selector.matches(DOCUMENT.elements[-1]) for selector in found) or re.match("p", text)
     assert time.perf_counter() - began < 2
+
+
+def test_rules_nested_thirty_deep_are_asked_once_for_each_element() -> None:
+    depth = 30
+    opened = "".join(f".a{level} &, .b{level} & {{" for level in range(1, depth))
+    sheet = f".x, .y {{{opened} background: url(a.png) {'}' * depth}"
+    html = "<div class='" + " ".join(f"a{level}" for level in range(depth)) + "'>" + "<div>" * 40 + "<b class=x>t</b>"
+    styles = Styles()
+    styles.add(sheet, parse_url("http://a.example/"), 0)
+    found, _ = styles.used(html.encode(), "utf-8", parse_url("http://a.example/"), 0)
+    assert [each.url.path for each in found] == ["/a.png"]
+    assert not styles.notes

@@ -86,6 +86,7 @@ _WEBKIT = frozenset(
     }
 )  # fmt: skip
 _MOST_NESTED = 24
+_MOST_REMEMBERED = 60_000
 MOST_STEPS = 400_000
 """What one selector may cost: `a > b c > d` is tried from every ancestor that is a `c`, and a page may have thousands."""
 
@@ -379,10 +380,23 @@ def _sum(one: Specificity, other: Specificity) -> Specificity:
 
 
 def _parent(nesting: Sequence[Selector]) -> Compound:
-    """What `&` stands for: an element that one of the outer rule's selectors fits."""
+    """What `&` stands for: an element that one of the outer rule's selectors fits.
+
+    What was found for an element is remembered, or rules nested thirty deep with two selectors each would ask 2**30 times.
+    """
     plain = [selector for selector in nesting if not selector.pseudo]
     key = plain[0].key if len(plain) == 1 else ""
-    return Compound([lambda element: any(selector.matches(element) for selector in plain)], key)
+    known: dict[int, bool] = {}
+
+    def fits(element: Element) -> bool:
+        found = known.get(id(element))
+        if found is None:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            found = known[id(element)] = any(selector.matches(element) for selector in plain)
+        return found
+
+    return Compound([fits], key)
 
 
 def _named(name: str) -> Test:
