@@ -106,7 +106,7 @@ class Session:
             limit = self.options.limit
             if sum(each.round == self.round for each in self.journey.visits) > limit:
                 hint = "--limit raises it"
-                visit.failure = Failure("limit", f"The redirect was not followed: the limit of {limit} requests was reached", hint)
+                visit.failure = Failure("limit", f"The redirect was not followed: the limit of {limit} requests is reached", hint)
                 return visit
             redirected_from = visit.id
             want = onward
