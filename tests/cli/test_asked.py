@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from pathlib import Path
 
@@ -90,3 +91,8 @@ def test_what_cannot_be_is_refused_with_the_reason(flags: dict[str, object], say
 def test_bytes_that_are_no_text_go_as_they_were_typed() -> None:
     assert ask(data="a=\udcff").body == b"a=\xff"
     assert ask(user="\udcff:x").headers == (("Authorization", "Basic " + base64.b64encode(b"\xff:x").decode()),)
+
+
+def test_a_body_can_be_piped_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"a": 1}')))
+    assert ask(data="@-") == Asked("POST", (), b'{"a": 1}', "application/json")

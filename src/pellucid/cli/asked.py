@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -109,6 +110,9 @@ def _pair(text: str, flag: str) -> tuple[str, str]:
 
 
 def _read(path: Path, flag: str) -> bytes:
+    """A file, or with `-` what is piped in."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
     try:
         return path.read_bytes()
     except OSError as error:

@@ -61,7 +61,7 @@ class _Grouped(click.Command):
 @click.option("--secrets", is_flag=True, help="Leave cookies, passwords and tokens in what is shown and written.")
 @click.option("-X", "--method", metavar="METHOD", help="GET unless there is a body, which is a POST.")
 @click.option("-H", "--header", multiple=True, metavar="'NAME: VALUE'", help="Send a field; an empty value leaves one out.")
-@click.option("-d", "--data", metavar="TEXT|@FILE", help="Send a body.")
+@click.option("-d", "--data", metavar="TEXT|@FILE|@-", help="Send a body.")
 @click.option("--form", multiple=True, metavar="NAME=VALUE", help="Send a field of a form, as browsers encode it.")
 @click.option("--file", multiple=True, metavar="NAME=PATH", help="Send a file in a form; PATH;type=image/png says its type.")
 @click.option("-u", "--user", metavar="NAME:PASSWORD", help="Send Basic credentials.")

@@ -254,7 +254,7 @@ def _address(text: str) -> str:
 def _hints(file: Path) -> tuple[tuple[str, str], ...]:
     """Root hints as a zone file has them: `NAME TTL A ADDRESS` lines; other lines are left out."""
     found: list[tuple[str, str]] = []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         words = line.partition(";")[0].split()
         if len(words) >= 3 and words[-2].upper() in ("A", "AAAA"):
             found.append((words[0], words[-1]))
@@ -266,7 +266,7 @@ def _hints(file: Path) -> tuple[tuple[str, str], ...]:
 def _anchors(file: Path) -> tuple[str, ...]:
     """The DS records of the root, as a zone file has them; the text behind `DS`."""
     found = []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         words = line.partition(";")[0].split()
         kinds = [word.upper() for word in words]
         if "DS" in kinds:
