@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from pellucid.client.page.elements import Element
 from pellucid.client.page.escapes import unescape
+from pellucid.client.page.pseudo_elements import is_pseudo_element
 
 __all__ = [
     "MOST_STEPS",
@@ -58,33 +59,6 @@ _CASELESS = frozenset(
     }
 )  # fmt: skip
 """Attributes of HTML whose values are compared without regard to case (HTML, section 4.16.2)."""
-_ELEMENTS = frozenset(
-    {
-        "before", "after", "marker", "first-line", "first-letter", "selection", "placeholder", "backdrop",
-        "file-selector-button", "cue", "slotted", "part", "highlight", "target-text", "spelling-error", "grammar-error",
-        "search-text", "details-content", "view-transition", "view-transition-group", "view-transition-image-pair",
-        "view-transition-old", "view-transition-new", "scroll-marker", "scroll-marker-group", "scroll-button", "column",
-        "checkmark", "picker-icon", "picker",
-    }
-)  # fmt: skip
-_WEBKIT = frozenset(
-    {
-        "calendar-picker-indicator", "clear-button", "color-swatch", "color-swatch-wrapper", "date-and-time-value",
-        "datetime-edit", "datetime-edit-ampm-field", "datetime-edit-day-field", "datetime-edit-fields-wrapper",
-        "datetime-edit-hour-field", "datetime-edit-millisecond-field", "datetime-edit-minute-field",
-        "datetime-edit-month-field", "datetime-edit-second-field", "datetime-edit-text", "datetime-edit-week-field",
-        "datetime-edit-year-field", "details-marker", "file-upload-button", "inner-spin-button", "input-placeholder",
-        "media-controls", "media-controls-current-time-display", "media-controls-enclosure", "media-controls-fullscreen-button",
-        "media-controls-mute-button", "media-controls-overlay-enclosure", "media-controls-overlay-play-button",
-        "media-controls-panel", "media-controls-play-button", "media-controls-time-remaining-display",
-        "media-controls-timeline", "media-controls-toggle-closed-captions-button", "media-controls-volume-slider",
-        "media-slider-container", "media-slider-thumb", "media-text-track-container", "media-text-track-display", "meter-bar",
-        "meter-even-less-good-value", "meter-inner-element", "meter-optimum-value", "meter-suboptimum-value", "progress-bar",
-        "progress-inner-element", "progress-value", "resizer", "scrollbar", "scrollbar-button", "scrollbar-corner",
-        "scrollbar-thumb", "scrollbar-track", "scrollbar-track-piece", "search-cancel-button", "search-decoration",
-        "search-results-button", "slider-container", "slider-runnable-track", "slider-thumb", "textfield-decoration-container",
-    }
-)  # fmt: skip
 _MOST_NESTED = 24
 _MOST_REMEMBERED = 60_000
 MOST_STEPS = 400_000
@@ -313,7 +287,7 @@ class Reader:
         if self.text[self.at : self.at + 1] == "(":
             argument = self._argument()
         if double or (name in _LEGACY and argument is None):
-            if before or not _is_pseudo_element(name):
+            if before or not is_pseudo_element(name):
                 raise SelectorError(self.text)
             return None, (0, 0, 1), name
         if before:  # `::before:hover`, `::-webkit-scrollbar:horizontal`
@@ -363,11 +337,6 @@ class Reader:
     def _white(self) -> None:
         match = _WHITE.match(self.text, self.at)
         self.at = match.end() if match else self.at
-
-
-def _is_pseudo_element(name: str) -> bool:
-    """Whether Chrome knows it; a rule with another one is dropped."""
-    return name in _ELEMENTS or (name.startswith("-webkit-") and name[8:] in _WEBKIT)
 
 
 def most_specific(selectors: Sequence[Selector]) -> Specificity:
