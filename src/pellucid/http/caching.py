@@ -40,11 +40,6 @@ class Verdict(msgspec.Struct, frozen=True):
     age: float
     remarks: tuple[Remark, ...]
 
-    @property
-    def fresh_for(self) -> float:
-        """Seconds that are left; negative: stale for so long."""
-        return (self.lifetime or 0.0) - self.age
-
 
 def directives(pairs: Pairs, name: str = "cache-control") -> dict[str, str]:
     """The directives of Cache-Control by lower-case name, "" where one has no argument; of two with one name the first counts."""

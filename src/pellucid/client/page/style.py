@@ -111,7 +111,6 @@ class _Use:
         self.won: set[int] = set()
         """The settings that won for some element, by identity."""
         self._done: set[tuple[int, str]] = set()
-        self._animated: set[str] = set()
 
     def take(self, style: Computed) -> None:
         """All that this element and its pseudo-elements ask for."""

@@ -322,12 +322,6 @@ def _is_image(token: CssToken) -> bool:
     return token.lower_name in names or _GRADIENT.fullmatch(token.lower_name) is not None
 
 
-def _check_images(tokens: Sequence[CssToken]) -> None:
-    for layer in _split(tokens):
-        if len(layer) != 1 or not (_is_image(layer[0]) or _word(layer[0]) == "none"):
-            raise _Misunderstood
-
-
 def _check_layers(tokens: Sequence[CssToken]) -> None:
     """`background` and `mask`: at most one image in a layer, words that are known, and else only sizes and colours."""
     layers = _split(tokens)
