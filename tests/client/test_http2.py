@@ -481,7 +481,8 @@ def test_a_stream_that_is_given_up_leaves_the_others() -> None:
 @pytest.mark.parametrize(
     ("kind", "priority", "value"),
     [("document", "VeryHigh", "u=0, i"), ("stylesheet", "VeryHigh", "u=0"), ("script", "High", "u=1"),
-     ("image", "Medium", "u=2, i"), ("image", "Low", "i"), ("script", "Low", ""), ("image", "VeryLow", "u=4, i")],
+     ("image", "Medium", "u=2, i"), ("image", "Low", "i"), ("script", "Low", ""), ("image", "VeryLow", "u=4, i"),
+     ("stylesheet", "VeryLow", "u=4")],
 )  # fmt: skip
 def test_priority_is_said_as_chrome_says_it(kind: Kind, priority: Priority, value: str) -> None:
     assert priority_of(Visit(0, "http://localhost/", "GET", kind, Initiator(None, "user"), 0, priority)) == value

@@ -84,24 +84,6 @@ def test_plain_http_tells_and_offers_less() -> None:
     assert "Referer" not in fields
 
 
-@pytest.mark.parametrize(
-    ("kind", "priority", "said"),
-    [
-        ("document", "VeryHigh", "u=0, i"),
-        ("stylesheet", "VeryHigh", "u=0"),
-        ("script", "High", "u=1"),
-        ("image", "Medium", "u=2, i"),
-        ("image", "Low", "i"),
-        ("script", "Low", None),
-        ("stylesheet", "VeryLow", "u=4"),
-    ],
-)
-def test_priority_is_told_where_there_are_streams(kind: str, priority: str, said: str | None) -> None:
-    told = asking(kind=kind, priority=priority)
-    assert dict(request_headers(told, protocol="h2")).get("Priority") == said
-    assert "Priority" not in dict(request_headers(told))
-
-
 def test_the_users_own_fields_take_their_places() -> None:
     own = [("user-agent", "me"), ("X-Own", "1"), ("accept-language", ""), ("X-Own", "2")]
     fields = request_headers(Asking(HOME), cookie="a=1", extra=own)

@@ -1,7 +1,7 @@
 """What a browser's request says: the fields that Chrome sends for a document, a style sheet, a font ..., in its order.
 
-In: `Asking`, a request as Fetch knows it. Out: header fields. Host, Connection and Content-Length belong to whoever writes the
-message for its protocol. Pure.
+In: `Asking`, a request as Fetch knows it. Out: header fields. Host, Connection, Content-Length and HTTP/2's Priority belong to
+whoever writes the message for its protocol. Pure.
 
 Four things are told otherwise than Chrome tells them, to be honest: User-Agent says who we are, client hints (sec-ch-ua) are
 left out with it, Accept does not name signed exchanges, which are not read here, and Sec-Fetch-Storage-Access is left out.
@@ -29,11 +29,8 @@ _DESTINATIONS = {
 _PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,image/jxl,image/avif,image/webp,image/apng,*/*;q=0.8"
 _PICTURE = "image/jxl,image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 _ACCEPT = {"document": _PAGE, "iframe": _PAGE, "stylesheet": "text/css,*/*;q=0.1", "image": _PICTURE, "icon": _PICTURE}
-# Blink's priorities as urgencies of RFC 9218; 3 is the default and not said.
-_URGENCY = {"VeryHigh": "u=0", "High": "u=1", "Medium": "u=2", "Low": "", "VeryLow": "u=4"}
 # What else is asked with cors tells its origin at home as well, though Fetch does not ask for that.
 _SILENT_AT_HOME = ("manifest", "fetch", "other")
-_INCREMENTAL = ("document", "iframe", "image", "icon", "media", "fetch", "other")
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -121,7 +118,6 @@ def request_headers(
     *,
     cookie: str | None = None,
     extra: Pairs = (),
-    protocol: Literal["http/1.1", "h2"] = "http/1.1",
     content_type: str | None = None,
 ) -> list[tuple[str, str]]:
     """The fields of a request in Chrome's order.
@@ -147,15 +143,7 @@ def request_headers(
     media = asking.kind == "media"
     made.append(("Accept-Encoding", "identity" if media else "gzip, deflate, br, zstd" if safe else "gzip, deflate"))
     made += [("Accept-Language", "en-US,en;q=0.9"), ("Cookie", cookie), ("Range", "bytes=0-" if media else None)]
-    if protocol == "h2":
-        made.append(("Priority", _priority(asking)))
     return _with_own([(name, value) for name, value in made if value], extra)
-
-
-def _priority(asking: Asking) -> str:
-    """The Priority field as Chrome writes it (RFC 9218); empty where everything is as the default has it."""
-    words = (_URGENCY.get(asking.priority, ""), "i" if asking.kind in _INCREMENTAL else "")
-    return ", ".join(word for word in words if word)
 
 
 def _with_own(made: list[tuple[str, str]], extra: Pairs) -> list[tuple[str, str]]:
