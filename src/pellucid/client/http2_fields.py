@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pellucid.client.outgoing import Outgoing
+from pellucid.client.outgoing import RANKS, Outgoing
 from pellucid.journey import Visit
 
 __all__ = ["fields_of", "priority_of", "read_fields", "read_trailers", "said_by"]
 
-_URGENCY = {"VeryHigh": 0, "High": 1, "Medium": 2, "Low": 3, "VeryLow": 4}
 _AT_ONCE = frozenset({"stylesheet", "script", "font", "manifest"})
 """Kinds that are of no use in part; all others are sent interleaved (`i`)."""
 _HOP = frozenset({"connection", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "http2-settings"})
@@ -39,7 +38,7 @@ _Fields = Iterable[tuple[bytes | str, bytes | str]]
 
 def priority_of(visit: Visit) -> str:
     """The value of the Priority field as Chrome sends it (RFC 9218); empty where everything is as by default."""
-    urgency = _URGENCY[visit.priority]
+    urgency = RANKS[visit.priority]
     parts = [f"u={urgency}"] if urgency != 3 else []
     if visit.kind not in _AT_ONCE:
         parts.append("i")

@@ -1,4 +1,4 @@
-"""`Outgoing`: a request that is ready to go, and `Taker`, who gets its answer's body while it arrives."""
+"""`Outgoing`, a request that is ready to go; `Taker`, who gets the body of its answer; `RANKS`, which request goes first."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from collections.abc import Callable
 import msgspec
 
 from pellucid.http.url import Url
+from pellucid.journey import Priority
 
-__all__ = ["Outgoing", "Taker"]
+__all__ = ["RANKS", "Outgoing", "Taker"]
+
+RANKS: dict[Priority, int] = {"VeryHigh": 0, "High": 1, "Medium": 2, "Low": 3, "VeryLow": 4}
+"""What goes first, as a number to sort by; the urgency of RFC 9218 is the same number."""
 
 Taker = Callable[[bytes, int], None]
 """Called with decoded bytes and the instant at which their last wire byte came; called with `b""` once when the body is over."""

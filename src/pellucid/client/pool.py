@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from pellucid.client.connect import ConnectError, ConnectOptions, open_connection
 from pellucid.client.exchange import Ending, Intake
 from pellucid.client.http1 import Http1
-from pellucid.client.outgoing import Outgoing, Taker
+from pellucid.client.outgoing import RANKS, Outgoing, Taker
 from pellucid.http.url import Url
 from pellucid.journey import Body, Clock, Connection, Early, Failure, Initiator, Note, Received, Visit
 
@@ -34,7 +34,6 @@ PER_HOST = 6
 """HTTP/1.1 connections to one host at a time, as browsers have it."""
 _MOST_TRIES = 4
 """Of a request that the server says it has not acted upon; one that was not heard of is sent twice at most."""
-_RANKS = {"VeryHigh": 0, "High": 1, "Medium": 2, "Low": 3, "VeryLow": 4}
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
@@ -186,7 +185,7 @@ class _Host:
         """A connection for one request. Raises ConnectError."""
         future: asyncio.Future[Http1 | Http2] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(visit, future)
-        heappush(self._queue, (_RANKS[visit.priority], visit.id, next(self._serial), waiter))
+        heappush(self._queue, (RANKS[visit.priority], visit.id, next(self._serial), waiter))
         self._serve()
         try:
             return await future

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from pellucid.journey import Priority
 
-__all__ = ["RANK", "Order"]
-
-RANK: dict[Priority, int] = {"VeryHigh": 0, "High": 1, "Medium": 2, "Low": 3, "VeryLow": 4}
-"""What goes first, as a number to sort by."""
+__all__ = ["Order"]
 
 _BOOSTED_IMAGES = 5
 """So many images get a better place, since one of them may be the largest thing on the first screen."""
