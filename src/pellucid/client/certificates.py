@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
 
+from pellucid.http.sites import is_address
 from pellucid.journey import Certificate, Failure
 
 __all__ = ["describe_chain", "explain", "find_fault", "matches"]
@@ -120,23 +121,15 @@ def _is_authority(certificate: x509.Certificate) -> bool:
 def matches(host: str, names: Sequence[str]) -> bool:
     """Whether a certificate for `names` is good for `host` (RFC 9525, section 6.3): a star stands for the whole first label."""
     host = host.rstrip(".").lower()
-    if _is_address(host):
+    if is_address(host):
         wanted = ipaddress.ip_address(host)
-        return any(_is_address(name) and ipaddress.ip_address(name) == wanted for name in names)
+        return any(is_address(name) and ipaddress.ip_address(name) == wanted for name in names)
     for name in (name.rstrip(".").lower() for name in names):
         if name == host:
             return True
         if name.startswith("*.") and host.partition(".")[2] == name[2:] and name.count(".") >= 2:
             return True
     return False
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 # OpenSSL's verdicts (x509_vfy.h) by what they mean for people.

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import ssl
-from ipaddress import ip_address
 from threading import Lock
 
 from pellucid.client.tls_messages import ALERTS, certificates_in, group_in, handshake_name
+from pellucid.http.sites import is_address
 from pellucid.journey import Clock, Failure, Tls, TlsMessage
 
 __all__ = ["Layer", "TlsFailed", "make_context"]
@@ -114,7 +114,7 @@ class Layer:
         )
         if isinstance(self._tls, _Heard):
             self._tls.layer = self
-        record.server_name = None if _is_address(self._host) else self._host
+        record.server_name = None if is_address(self._host) else self._host
         self.done = False
         self.ended = False
         """Whether the other end has said that nothing more will come."""
@@ -282,11 +282,3 @@ class Layer:
             says = f"{where} chose a version of TLS that is too old to be safe"
             return Failure("tls-version", says, "TLS 1.2 and 1.3 were offered")
         return Failure("tls-failed", f"TLS with {where} failed: {reason or error}")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -5,13 +5,13 @@ In: the paths. Out: `SystemConfig`, with glibc's defaults where a file is missin
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 
 import msgspec
 
 from pellucid.errors import shorten
+from pellucid.http.sites import is_address
 
 __all__ = ["SystemConfig", "candidates", "parse_server", "read_sources", "read_system"]
 
@@ -40,14 +40,6 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _limited(text: str, most: int, least: int = 0) -> int:
     return min(max(int(text), least), most) if text.isascii() and text.isdigit() and len(text) < 6 else least
 
@@ -61,7 +53,7 @@ def read_system(path: Path) -> SystemConfig:
         if line[:1] in "#;":
             continue
         keyword, *values = line.split() or [""]
-        if keyword == "nameserver" and values and _is_address(values[0]):
+        if keyword == "nameserver" and values and is_address(values[0]):
             servers.append(values[0])
         elif keyword in ("search", "domain"):
             search = tuple(each.rstrip(".").lower() for each in values[: 1 if keyword == "domain" else 32] if each.strip("."))
@@ -103,7 +95,7 @@ def parse_server(text: str) -> tuple[str, int]:
         colon, port = rest[:1] if closed else "[", rest[1:] if rest else "53"
     elif text.count(":") == 1:
         address, colon, port = text.partition(":")
-    if not _is_address(address) or colon not in ("", ":"):
+    if not is_address(address) or colon not in ("", ":"):
         raise ValueError(f"{shorten(text)} is not the address of a name server; 9.9.9.9, 127.0.0.1:5300 and [::1]:53 are")
     if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
         raise ValueError(f"{shorten(port)} is not a port; 1 to 65535 are")

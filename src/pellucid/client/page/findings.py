@@ -11,23 +11,18 @@ from typing import TypedDict, Unpack
 
 from pellucid.client.page.found import Found
 from pellucid.client.page.priority import Order
+from pellucid.http.referrer import POLICIES
 from pellucid.http.url import BadUrl, Url, parse_url
 from pellucid.journey import Initiator, Kind, Priority, Skipped, Viewport
 
-__all__ = ["Attributes", "Findings", "FoundTerms"]
+__all__ = ["SILENT", "Attributes", "Findings", "FoundTerms"]
 
 Attributes = Mapping[str, str]
 
 _WHITE = " \t\n\f\r"
-_SILENT = frozenset({"data", "blob", "about", "javascript", "mailto", "tel"})
+SILENT = frozenset({"data", "blob", "about", "javascript", "mailto", "tel"})
 """Schemes that need no network, or of which nobody expects a request."""
 _MOST_SKIPPED = 1000
-_REFERRER_POLICIES = frozenset(
-    {
-        "no-referrer", "no-referrer-when-downgrade", "same-origin", "origin", "strict-origin", "origin-when-cross-origin",
-        "strict-origin-when-cross-origin", "unsafe-url",
-    }
-)  # fmt: skip
 
 
 class FoundTerms(TypedDict, total=False):
@@ -77,7 +72,7 @@ class Findings:
             return None
         if url.scheme in ("http", "https"):
             return url
-        if url.scheme not in _SILENT:
+        if url.scheme not in SILENT:
             self.skip(url.href, kind, what, f"{url.scheme}: is not asked for over HTTP")
         return None
 
@@ -114,7 +109,7 @@ class Findings:
             credentials="omit" if credentials == "omit" else "same-origin" if credentials == "same-origin" else "include",
             integrity=attributes.get("integrity") or None,
             nonce=attributes.get("nonce", ""),
-            referrer_policy=policy if policy in _REFERRER_POLICIES else self.referrer_policy,
+            referrer_policy=policy if policy in POLICIES else self.referrer_policy,
             **terms,
         )
         self.found.append(found)
@@ -149,5 +144,5 @@ class Findings:
         old["origin-when-crossorigin"] = "origin-when-cross-origin"
         for word in text.lower().replace(",", " ").split():
             word = old.get(word, word)
-            if word in _REFERRER_POLICIES:
+            if word in POLICIES:
                 self.referrer_policy = word

@@ -21,6 +21,7 @@ import msgspec
 
 from pellucid.client.judge import judge_use, settle_type, text_of
 from pellucid.client.page.aside import beside
+from pellucid.client.page.findings import SILENT
 from pellucid.client.page.found import Found
 from pellucid.client.page.gate import Gate
 from pellucid.client.session import Session, Want
@@ -38,7 +39,6 @@ __all__ = ["Page"]
 
 _PRESCAN = 1024
 """Bytes that are looked at for the charset before scanning begins (HTML, section 13.2.3.2)."""
-_NO_NETWORK = frozenset({"data", "blob", "about", "javascript", "mailto", "tel"})
 _HTML = ("text/html", "application/xhtml+xml")
 
 
@@ -168,7 +168,7 @@ class Page:
 
     def add(self, found: Found, at: int) -> None:
         """A resource has become known at the instant `at`."""
-        if found.url.scheme in _NO_NETWORK:
+        if found.url.scheme in SILENT:
             return
         if found.hint is not None:
             if found.hint == "preconnect":

@@ -7,18 +7,11 @@ speculation rules fetch at once. What a script would ask for when run nobody kno
 from __future__ import annotations
 
 from pellucid.client.page.findings import Attributes, Findings
+from pellucid.http.sniff import is_javascript
 
 __all__ = ["ScriptKind", "script_kind", "scripted", "speculations"]
 
 _WHITE = " \t\n\f\r"
-_JAVASCRIPT = frozenset(
-    {
-        "application/ecmascript", "application/javascript", "application/x-ecmascript", "application/x-javascript",
-        "text/ecmascript", "text/javascript", "text/javascript1.0", "text/javascript1.1", "text/javascript1.2",
-        "text/javascript1.3", "text/javascript1.4", "text/javascript1.5", "text/jscript", "text/livescript",
-        "text/x-ecmascript", "text/x-javascript",
-    }
-)  # fmt: skip
 
 ScriptKind = str
 """`classic`, `module`, `importmap`, `speculationrules`, or `data`."""
@@ -35,7 +28,7 @@ def script_kind(attributes: Attributes) -> ScriptKind:
     else:
         return "classic"
     type = type.strip(_WHITE).lower()
-    if type in _JAVASCRIPT:
+    if is_javascript(type):
         return "classic"
     return type if type in ("module", "importmap", "speculationrules") else "data"
 
