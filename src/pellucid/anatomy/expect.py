@@ -18,6 +18,7 @@ import msgspec
 from pellucid.anatomy.figures import duration_text, number_text, size_text
 from pellucid.anatomy.inside import server_time, statements
 from pellucid.anatomy.phases import connection_of, end_of, lookup_of, request_pieces, spans_of
+from pellucid.anatomy.remark import document_of, first_round
 from pellucid.anatomy.verdict import span_of
 from pellucid.anatomy.waterfall import chain_of
 from pellucid.errors import near, shorten
@@ -76,20 +77,11 @@ def _total(journey: Journey) -> float | None:
     return end - start
 
 
-def _document(journey: Journey) -> Visit | None:
-    chain = chain_of(_first(journey))
-    return chain[-1] if chain and chain[-1].received is not None else None
-
-
-def _first(journey: Journey) -> list[Visit]:
-    return [visit for visit in journey.visits if visit.round == 1]
-
-
 def _setup(phase: str) -> Callable[[Journey], float | None]:
     def measured(journey: Journey) -> float | None:
         sums = 0
         seen: set[tuple[int, int]] = set()
-        for visit in chain_of(_first(journey)):
+        for visit in chain_of(first_round(journey)):
             connection = connection_of(journey, visit) if not visit.reused else None
             for name, start, end in spans_of(lookup_of(journey, visit), connection, end_of(visit)):
                 if name == phase and (start, end) not in seen:
@@ -102,7 +94,7 @@ def _setup(phase: str) -> Callable[[Journey], float | None]:
 
 def _phase(phase: str) -> Callable[[Journey], float | None]:
     def measured(journey: Journey) -> float | None:
-        document = _document(journey)
+        document = document_of(journey)
         if document is None:
             return None
         return sum(piece.end - piece.start for piece in request_pieces(document) if piece.phase == phase)
@@ -112,7 +104,7 @@ def _phase(phase: str) -> Callable[[Journey], float | None]:
 
 def _at(instant: str) -> Callable[[Journey], float | None]:
     def measured(journey: Journey) -> float | None:
-        document = _document(journey)
+        document = document_of(journey)
         at = getattr(document, instant) if document is not None else None
         return at if isinstance(at, int) else None
 
@@ -120,7 +112,7 @@ def _at(instant: str) -> Callable[[Journey], float | None]:
 
 
 def _server(journey: Journey) -> float | None:
-    document = _document(journey)
+    document = document_of(journey)
     if document is None:
         return None
     if document.inside is not None and document.inside.spans:
@@ -131,7 +123,7 @@ def _server(journey: Journey) -> float | None:
 
 
 def _sql(journey: Journey, count: bool) -> float | None:
-    insides = [visit.inside for visit in _first(journey) if visit.inside is not None]
+    insides = [visit.inside for visit in first_round(journey) if visit.inside is not None]
     found = [statement for inside in insides for statement in statements(inside)]
     if not insides:
         return None
@@ -156,7 +148,7 @@ def _slowest(visits: list[Visit]) -> float:
 
 
 def _status(journey: Journey) -> float | None:
-    document = _document(journey)
+    document = document_of(journey)
     return document.received.status if document is not None and document.received is not None else None
 
 
@@ -173,13 +165,13 @@ METRICS: dict[str, tuple[Sort, Callable[[Journey], float | None]]] = {
     "server": ("time", _server),
     "sql": ("time", lambda journey: _sql(journey, count=False)),
     "sql_count": ("count", lambda journey: _sql(journey, count=True)),
-    "requests": ("count", lambda journey: _requests(_first(journey))),
-    "connections": ("count", lambda journey: len({visit.connection for visit in _first(journey)} - {None})),
-    "redirects": ("count", lambda journey: max(len(chain_of(_first(journey))) - 1, 0)),
-    "failures": ("count", lambda journey: _failures(_first(journey)) or (1 if journey.failure is not None else 0)),
+    "requests": ("count", lambda journey: _requests(first_round(journey))),
+    "connections": ("count", lambda journey: len({visit.connection for visit in first_round(journey)} - {None})),
+    "redirects": ("count", lambda journey: max(len(chain_of(first_round(journey))) - 1, 0)),
+    "failures": ("count", lambda journey: _failures(first_round(journey)) or (1 if journey.failure is not None else 0)),
     "status": ("count", _status),
-    "bytes": ("bytes", lambda journey: _bytes(_first(journey))),
-    "transfer": ("bytes", lambda journey: _bytes(_first(journey))),
+    "bytes": ("bytes", lambda journey: _bytes(first_round(journey))),
+    "transfer": ("bytes", lambda journey: _bytes(first_round(journey))),
 }
 """What can be expected of a journey: the sort of value, and how it is measured."""
 
@@ -251,7 +243,7 @@ def check(journey: Journey, expectations: list[Expectation]) -> list[Result]:
 def _check_one(journey: Journey, expectation: Expectation) -> Result:
     if expectation.kind is not None:
         sort, of_visits = OF_A_KIND[expectation.metric]
-        actual: float | None = of_visits([visit for visit in _first(journey) if visit.kind == expectation.kind])
+        actual: float | None = of_visits([visit for visit in first_round(journey) if visit.kind == expectation.kind])
     else:
         sort, of_journey = METRICS[expectation.metric]
         actual = of_journey(journey)
