@@ -11,12 +11,12 @@ from pellucid.http.headers import Headers
 
 
 def test_credentials_in_header_fields_are_hidden_and_the_rest_stays() -> None:
-    headers = Headers([(b"host", b"a"), (b"authorization", b"Bearer s3cret"), (b"cookie", b"s=1"), (b"x-api-key", b"k")])
+    headers = Headers([(b"host", b"a"), (b"authorization", b"Bearer s3cret"), (b"cookie", b"s=1"), (b"x-access-token", b"k")])
     assert redact_headers(headers) == (
         (b"host", b"a"),
         (b"authorization", b"***"),
         (b"cookie", b"***"),
-        (b"x-api-key", b"***"),
+        (b"x-access-token", b"***"),
     )
     assert redact_headers(headers) is redact_headers(headers)
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import unquote_plus
 
+from pellucid.http.fields import CREDENTIALS
 from pellucid.http.headers import Headers
 
 __all__ = ["HIDDEN", "REDACTED", "Pairs", "is_secret_name", "redact_fields", "redact_headers", "redact_target"]
 
 HIDDEN = "***"
 
-_FIELDS = frozenset({
-    "authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "api-key", "apikey", "x-auth-token",
-    "x-csrf-token", "x-xsrf-token", "x-amz-security-token", "x-goog-api-key", "pellucid-token",
-})  # fmt: skip
+_FIELDS = CREDENTIALS | {"set-cookie"}
 _FIELD_BYTES = frozenset(name.encode() for name in _FIELDS)
 _PARAMETERS = frozenset({
     "token", "password", "passwd", "passphrase", "pwd", "secret", "key", "apikey", "auth", "authorization", "signature", "sig",

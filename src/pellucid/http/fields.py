@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-__all__ = ["Pairs", "field", "field_lines", "without"]
+__all__ = ["CREDENTIALS", "Pairs", "field", "field_lines", "without"]
 
 Pairs = Sequence[tuple[str, str]]
 """Names in any case, values as sent, in order."""
+CREDENTIALS = frozenset({
+    "api-key", "apikey", "authorization", "cookie", "pellucid-token", "proxy-authorization", "x-access-token",
+    "x-amz-security-token", "x-api-key", "x-auth-token", "x-csrf-token", "x-goog-api-key", "x-xsrf-token",
+})  # fmt: skip
+"""Lower-case names of a request's fields that say who asks: they are never recorded, and stay with their origin."""
 
 
 def field_lines(pairs: Pairs, name: str) -> list[str]:

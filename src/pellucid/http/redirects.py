@@ -10,7 +10,7 @@ import msgspec
 
 from pellucid.errors import shorten
 from pellucid.http.fetching import Asking, tainted
-from pellucid.http.fields import Pairs, field_lines
+from pellucid.http.fields import CREDENTIALS, Pairs, field_lines
 from pellucid.http.remark import Remark
 from pellucid.http.sites import same_origin, trustworthy
 from pellucid.http.url import BadUrl, Url, parse_url
@@ -20,12 +20,7 @@ __all__ = ["LIMIT", "STATUSES", "Halt", "Onward", "next_request"]
 LIMIT = 20
 STATUSES = (301, 302, 303, 307, 308)
 _SOURCE = "Fetch, HTTP-redirect fetch"
-# What describes a body goes with it; what authorizes stays with its origin.
-_OF_AN_ORIGIN = (
-    "api-key", "apikey", "authorization", "cookie", "pellucid-token", "proxy-authorization", "x-access-token",
-    "x-amz-security-token", "x-api-key", "x-auth-token", "x-csrf-token", "x-goog-api-key", "x-xsrf-token",
-)  # fmt: skip
-"""Browsers add `authorization` only where they know of it; somebody who types the others means one server, too."""
+# What describes a body goes with it.
 _OF_A_BODY = ("content-encoding", "content-language", "content-location", "content-type", "content-length")
 
 
@@ -76,7 +71,8 @@ def next_request(
     changed = (status in (301, 302) and method == "POST") or (status == 303 and method not in ("GET", "HEAD"))
     drop: list[str] = list(_OF_A_BODY) if changed else []
     if not same_origin(url, target):
-        drop += _OF_AN_ORIGIN
+        # Browsers add `authorization` only where they know of it; somebody who types another one means one server, too.
+        drop += sorted(CREDENTIALS)
     remarks = tuple(_remarks(url, target, method, status, changed, headers))
     return Onward(target, "GET" if changed else method, not changed, tuple(drop), remarks)
 
