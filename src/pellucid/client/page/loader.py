@@ -210,11 +210,11 @@ class Page:
             return
         limit = self.session.options.limit
         if len(self._known) >= limit - 1:
-            if not any(note.topic == "limit" for note in self.journey.notes):
-                self.journey.notes.append(
-                    Note("limit", "warning", f"the limit of {limit} requests was reached; --limit raises it")
-                )
-            self._skip(found, f"the limit of {limit} requests was reached", None)
+            reached = f"the limit of {limit} requests was reached"
+            note = Note("limit", "warning", f"{reached}; --limit raises it")
+            if note not in self.journey.notes:
+                self.journey.notes.append(note)
+            self._skip(found, reached, None)
             return
         task = asyncio.ensure_future(self._bring(allowed[0], at, allowed[1]))
         self._known[found.url.bare] = task
