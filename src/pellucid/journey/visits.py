@@ -176,7 +176,7 @@ class Visit(msgspec.Struct):
     blocking: bool = False
     """Nothing is painted before it is there: a stylesheet that applies, a plain script in the head."""
     first_party: str = ""
-    """The site of the page, for cookies and mixed content."""
+    """The origin of the page that asks; its own where a user typed it."""
     lookup: int | None = None
     connection: int | None = None
     reused: bool = False
