@@ -12,14 +12,13 @@ from pellucid.anatomy.cells import wrap
 from pellucid.anatomy.figures import count_text, duration_text
 from pellucid.anatomy.layout import Line
 from pellucid.anatomy.messages import body_section, request_section, response_section
-from pellucid.anatomy.sections import Item, Section
+from pellucid.anatomy.sections import STAGES, Item, Section
 from pellucid.anatomy.terminal import Color, encode
 from pellucid.anatomy.wires import connect_sections, dns_sections, tls_sections, why
 from pellucid.journey import Journey, Visit, document_visit
 
 __all__ = ["STAGES", "details", "sections", "visit_sections"]
 
-STAGES = ("dns", "connect", "tls", "request", "response", "body", "page")
 _LABEL = 14
 _MOST_LISTED = 500
 

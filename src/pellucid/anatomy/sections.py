@@ -10,8 +10,10 @@ import msgspec
 from pellucid.anatomy.cells import clean
 from pellucid.journey import Note
 
-__all__ = ["Item", "Section", "Tone", "note_item"]
+__all__ = ["STAGES", "Item", "Section", "Tone", "note_item"]
 
+STAGES = ("dns", "connect", "tls", "request", "response", "body", "page")
+"""Of the journey, in the order in which they are told."""
 Tone = Literal["", "good", "warning", "bad", "dim", "code"]
 _OF_LEVEL: dict[str, Tone] = {"info": "", "good": "good", "warning": "warning", "error": "bad"}
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 
+from pellucid.anatomy.sections import STAGES
+
 __all__ = ["trace"]
 
-STAGES = ("dns", "connect", "tls", "request", "response", "body", "page")
 _EPILOG = """\b
 Examples:
   pellucid trace example.org

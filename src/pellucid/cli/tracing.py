@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 import msgspec
 
+from pellucid.anatomy.sections import STAGES
 from pellucid.cli.asked import asked
 from pellucid.cli.outlets import Outlets, safe_json
 from pellucid.client.connect import ConnectOptions
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
     from pellucid.anatomy.progress import Progress
     from pellucid.http.cookies import Jar
 
-__all__ = ["STAGES", "Told", "run"]
+__all__ = ["Told", "run"]
 
-STAGES = ("dns", "connect", "tls", "request", "response", "body", "page")
 FAILED, UNMET, INTERRUPTED = 1, 3, 130
 _TICK = 0.1
 _SLICE = 0.0005
