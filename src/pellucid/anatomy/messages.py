@@ -6,7 +6,7 @@ In: a visit of a Journey. Out: sections.
 from __future__ import annotations
 
 from pellucid.anatomy.figures import count_text, duration_text, share_text
-from pellucid.anatomy.sections import Section
+from pellucid.anatomy.sections import Section, Tone
 from pellucid.http.glosses import gloss, status_meaning
 from pellucid.journey import Chunk, CookieFate, Visit
 
@@ -20,7 +20,7 @@ _FRAMINGS = {
     "close": ("until the connection was closed", "RFC 9112, section 6.3"),
     "frames": ("in DATA frames", "RFC 9113, section 6.1"),
 }
-_FATES = {"sent": "good", "stored": "good", "withheld": "dim", "refused": "bad", "deleted": ""}
+_FATES: dict[str, Tone] = {"sent": "good", "stored": "good", "withheld": "dim", "refused": "bad", "deleted": ""}
 
 
 def request_section(visit: Visit) -> Section:
@@ -56,7 +56,7 @@ def _cookies(section: Section, cookies: list[CookieFate], fates: tuple[str, ...]
     for cookie in cookies:
         if cookie.fate in fates:
             text = f"{cookie.name}: {cookie.fate}"
-            section.add(text, "cookie", cookie.says, cookie.source, tone=_FATES[cookie.fate])  # type: ignore[arg-type]
+            section.add(text, "cookie", cookie.says, cookie.source, tone=_FATES[cookie.fate])
 
 
 def response_section(visit: Visit) -> Section:
@@ -73,8 +73,8 @@ def response_section(visit: Visit) -> Section:
     if received is None:
         return section
     meaning = status_meaning(received.status)
-    tone = "bad" if received.status >= 400 else "good" if received.status < 300 else ""
-    section.add(f"{received.status} {received.reason}".strip(), "status", meaning.text, meaning.source, tone=tone)  # type: ignore[arg-type]
+    tone: Tone = "bad" if received.status >= 400 else "good" if received.status < 300 else ""
+    section.add(f"{received.status} {received.reason}".strip(), "status", meaning.text, meaning.source, tone=tone)
     for name, value in received.headers:
         told = gloss(name, value)
         section.add(f"{name}: {value}", "", told.text, told.source, tone="code")

@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pellucid.anatomy.figures import count_text, duration_text, size_text
-from pellucid.anatomy.sections import Section
+from pellucid.anatomy.sections import Section, Tone
 from pellucid.journey import Certificate, Connection, Hop, Initiator, Journey, Lookup
 
 __all__ = ["connect_sections", "dns_sections", "tls_sections", "why"]
 
 _BAD = ("timeout", "unreachable", "malformed", "lame", "refused", "servfail", "formerr")
-_VERDICTS = {"secure": "good", "insecure": "", "bogus": "bad", "indeterminate": "warning"}
+_VERDICTS: dict[str, Tone] = {"secure": "good", "insecure": "", "bogus": "bad", "indeterminate": "warning"}
 _HOW = {
     "literal": "it is an address already",
     "override": "as --resolve says",
@@ -54,9 +54,9 @@ def _lookup(lookup: Lookup, tried: list[str]) -> Section:
     if lookup.ttl is not None:
         section.add(f"{lookup.ttl} s", "lasts", "the shortest time to live of what it was made of")
     if lookup.verdict is not None:
-        section.add(lookup.verdict_says or "", f"DNSSEC {lookup.verdict}", tone=_VERDICTS[lookup.verdict])  # type: ignore[arg-type]
+        section.add(lookup.verdict_says or "", f"DNSSEC {lookup.verdict}", tone=_VERDICTS[lookup.verdict])
     for link in lookup.chain:
-        section.add(link.says, f"{link.name} {link.what}", depth=1, tone=_VERDICTS[link.verdict])  # type: ignore[arg-type]
+        section.add(link.says, f"{link.name} {link.what}", depth=1, tone=_VERDICTS[link.verdict])
     if lookup.failure is not None:
         section.add(lookup.failure.message, "failed", lookup.failure.hint or "", tone="bad")
     return section
@@ -69,8 +69,8 @@ def _hop(section: Section, hop: Hop) -> None:
         why = f"for {'' if why.startswith('the ') else 'the '}{why}"
     size = f"{hop.transport}, {size_text(hop.sent)} asked, {size_text(hop.received)} answered" if hop.received else hop.transport
     flags = f", {' '.join(hop.flags)}" if hop.flags else ""
-    tone = "bad" if hop.outcome in _BAD else ""
-    section.add(hop.says, took, ", ".join(filter(None, (why, f"{size}{flags}"))), depth=hop.depth, tone=tone)  # type: ignore[arg-type]
+    tone: Tone = "bad" if hop.outcome in _BAD else ""
+    section.add(hop.says, took, ", ".join(filter(None, (why, f"{size}{flags}"))), depth=hop.depth, tone=tone)
     for note in hop.notes:
         section.add(note, "note", depth=hop.depth + 1, tone="warning")
     for record in hop.records:
@@ -92,9 +92,9 @@ def _connection(journey: Journey, connection: Connection) -> Section:
         section.add(f"because of {why(journey, connection.ahead)}", "made ahead")
     for attempt in connection.attempts:
         lasted = "" if attempt.ended is None else duration_text(attempt.ended - attempt.started)
-        tone = "good" if attempt.outcome == "won" else "dim" if attempt.outcome == "lost" else "bad"
+        tone: Tone = "good" if attempt.outcome == "won" else "dim" if attempt.outcome == "lost" else "bad"
         place = f"[{attempt.address}]" if ":" in attempt.address else attempt.address
-        section.add(f"{place}:{attempt.port} {attempt.outcome or 'under way'}", lasted, attempt.says, tone=tone)  # type: ignore[arg-type]
+        section.add(f"{place}:{attempt.port} {attempt.outcome or 'under way'}", lasted, attempt.says, tone=tone)
     if connection.local is not None:
         section.add(connection.local, "from")
     if connection.protocol is not None:
@@ -169,7 +169,7 @@ def _tls(journey: Journey, connection: Connection) -> Section:
 
 def _certificate(section: Section, certificate: Certificate, now: float, number: int) -> None:
     left = (certificate.not_after - now) / 86400
-    tone = "bad" if left < 0 else "warning" if left < 14 else ""
+    tone: Tone = "bad" if left < 0 else "warning" if left < 14 else ""
     place = "the server's own" if number == 0 else "an authority's" if certificate.authority else "in between"
     found = place if certificate.sent else f"{place}, from the local store"
     section.add(certificate.subject, f"certificate {number + 1}", found)
@@ -177,7 +177,7 @@ def _certificate(section: Section, certificate: Certificate, now: float, number:
     if certificate.names:
         section.add(", ".join(certificate.names[:20]), "for", depth=1)
     lasts = f"{left:.0f} days left" if left >= 0 else f"ended {-left:.0f} days ago"
-    section.add(f"{_date(certificate.not_before)} to {_date(certificate.not_after)}", "valid", lasts, depth=1, tone=tone)  # type: ignore[arg-type]
+    section.add(f"{_date(certificate.not_before)} to {_date(certificate.not_after)}", "valid", lasts, depth=1, tone=tone)
     section.add(
         f"{certificate.key}, {certificate.signature}, {size_text(certificate.size)}",
         "key",
