@@ -85,6 +85,10 @@ def test_redirects_are_visits_of_their_own_with_what_browsers_change() -> None:
         ("GET", "/c", b""),
     ]
     assert "content-type" not in asked[1].headers
+    sent = journey.visits[0].request
+    assert sent is not None
+    names = [name.lower() for name, _ in sent.headers]
+    assert names.index("content-type") < names.index("user-agent")  # its place in Chrome
     assert [visit.redirected_from for visit in journey.visits[:3]] == [None, 0, 1]
     document = document_visit(journey.visits)
     assert document is not None

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
+from pellucid.http.fields import unquoted
 from pellucid.http.sites import same_origin
 from pellucid.http.url import BadUrl, Url, parse_url
 from pellucid.journey import Clock, Inside, InsideSpan, Journey, Note, Timing, Visit
@@ -67,19 +68,12 @@ def _entries(value: str) -> list[Timing]:
         while match := _PARAMETER.match(value, at):
             at = match.end()
             if match[1]:
-                parameters.setdefault(match[1].lower(), _unquoted(match[2] or ""))
+                parameters.setdefault(match[1].lower(), unquoted(match[2] or ""))
         if name:
             found.append(Timing(name[1], _milliseconds(parameters.get("dur")), parameters.get("desc")))
         comma = value.find(",", at)
         at = len(value) if comma < 0 else comma + 1
     return found
-
-
-def _unquoted(text: str) -> str:
-    if not text.startswith('"'):
-        return text
-    inside = text[1:-1] if len(text) > 1 and text.endswith('"') else text[1:]
-    return re.sub(r"\\(.)", r"\1", inside, flags=re.DOTALL)
 
 
 def _milliseconds(text: str | None) -> float | None:

@@ -146,12 +146,10 @@ class Session:
         cookie, fates = self.jar.pick(asking.url, context, self.time())
         visit.cookies += fates_of(fates)
         extra = list(want.headers)
-        if want.content_type is not None and not any(name.lower() == "content-type" for name, _ in extra):
-            extra.append(("Content-Type", want.content_type))
         if same_site(asking.url, asking.client or (asking.passed[0] if asking.passed else asking.url)):
             extra.append(("traceparent", f"00-{self.journey.trace_id}-{self._next_span()}-01"))
             extra += self.token_for(asking.url)
-        headers = request_headers(asking, cookie=cookie, extra=extra)
+        headers = request_headers(asking, cookie=cookie, extra=extra, content_type=want.content_type)
         stored: Stored | None = None
         if self.cache is not None:
             found = self.cache.lookup(asking.method, asking.url, headers, self.time())

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
-__all__ = ["CREDENTIALS", "Pairs", "field", "field_lines", "without"]
+__all__ = ["CREDENTIALS", "Pairs", "field", "field_lines", "unquoted", "without"]
 
 Pairs = Sequence[tuple[str, str]]
 """Names in any case, values as sent, in order."""
@@ -32,3 +33,11 @@ def field(pairs: Pairs, name: str) -> str | None:
 def without(pairs: Pairs, names: Collection[str]) -> list[tuple[str, str]]:
     """All pairs but those with these lower-case names."""
     return [(name, value) for name, value in pairs if name.lower() not in names]
+
+
+def unquoted(text: str) -> str:
+    """A parameter's value without its quotes, as browsers read it: a closing quote may be missing."""
+    if not text.startswith('"'):
+        return text
+    inside = text[1:-1] if len(text) > 1 and text.endswith('"') else text[1:]
+    return re.sub(r"\\(.)", r"\1", inside, flags=re.DOTALL)

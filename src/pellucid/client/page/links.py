@@ -14,6 +14,7 @@ from pellucid.client.page.findings import Attributes, Findings
 from pellucid.client.page.found import Found
 from pellucid.client.page.media import matches
 from pellucid.client.page.srcset import choose, supported_image
+from pellucid.http.fields import unquoted
 from pellucid.http.url import Url
 from pellucid.journey import Kind, Viewport
 
@@ -159,20 +160,13 @@ def parse_links(value: str) -> list[Link]:
         while match := _PARAMETER.match(value, at):
             at = match.end()
             if name := match.group(1):
-                parameters.setdefault(name.lower(), _unquoted(match.group(2) or ""))
+                parameters.setdefault(name.lower(), unquoted(match.group(2) or ""))
         found.append(Link(target.group(1).strip(_WHITE), parameters))
         comma = value.find(",", at)
         if comma < 0:
             break
         at = comma
     return found
-
-
-def _unquoted(text: str) -> str:
-    if not text.startswith('"'):
-        return text
-    inside = text[1:-1] if len(text) > 1 and text.endswith('"') else text[1:]
-    return re.sub(r"\\(.)", r"\1", inside, flags=re.DOTALL)
 
 
 def from_headers(
