@@ -18,6 +18,7 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from pellucid.anatomy.phases import connection_of, end_of, lookup_of, visit_pieces
+from pellucid.http.fetching import AGENT
 from pellucid.journey import Journey, Visit, document_visit
 
 __all__ = ["archive"]
@@ -35,13 +36,14 @@ _VERSIONS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "h2"}
 _TEXT = re.compile(r"text/|[^/]+/(?:[^/]*\+)?(?:json|xml|javascript|ecmascript)\b|application/x-www-form-urlencoded")
 
 
-def archive(journey: Journey, version: str = "0.1.0") -> dict[str, object]:
+def archive(journey: Journey) -> dict[str, object]:
     """The archive as plain data: one page for each round of a journey, one entry for each request."""
+    name, _, version = AGENT.partition("/")
     rounds = sorted({visit.round for visit in journey.visits if visit.round}) or [1]
     return {
         "log": {
             "version": "1.2",
-            "creator": {"name": "pellucid", "version": version},
+            "creator": {"name": name, "version": version},
             "pages": [_page(journey, round) for round in rounds],
             "entries": [_entry(journey, visit) for visit in sorted(journey.visits, key=lambda visit: visit.discovered)],
             "comment": "JavaScript was not run",
