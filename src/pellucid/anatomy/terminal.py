@@ -1,4 +1,4 @@
-"""The picture of a journey in a terminal: verdict, waterfall, remarks; and the line of progress while it is made.
+"""The picture of a journey in a terminal: verdict, waterfall, remarks.
 
 In: drawings and sentences, a width, how many colours. Out: text. Colours are written here in a few lines, since importing a
 library for them would take longer than drawing.
