@@ -220,6 +220,13 @@ def test_modules_bring_their_imports() -> None:
     assert "/later.js" not in paths(journey)
 
 
+def test_the_policy_for_referrers_in_the_head_of_a_page_is_kept() -> None:
+    for policy, told in (("no-referrer", False), ("origin", True)):
+        _, asked = traced({"/": Answer("<img src=a.png>", headers=(("Referrer-Policy", policy),)), "/a.png": Answer("x")})
+        image = next(request for request in asked if request.target == "/a.png")
+        assert ("referer" in image.headers) is told
+
+
 def test_the_limit_is_kept_and_said() -> None:
     page = "".join(f"<img src=/i{number}.png>" for number in range(30))
     journey, asked = traced({"/": Answer(page)}, limit=10)

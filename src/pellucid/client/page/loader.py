@@ -27,6 +27,7 @@ from pellucid.client.page.gate import Gate
 from pellucid.client.session import Session, Want
 from pellucid.http.fetching import Asking
 from pellucid.http.fields import Pairs
+from pellucid.http.referrer import policy_of
 from pellucid.http.remark import Remark
 from pellucid.http.url import Url, parse_url
 from pellucid.journey import Kind, Note, Received, Skipped, Visit
@@ -251,7 +252,7 @@ class Page:
             credentials=found.credentials,
             client=self.url,
             referrer=self._referrer(found),
-            referrer_policy=found.referrer_policy or "",
+            referrer_policy=found.referrer_policy or self._referrer_policy(found),
             priority=found.priority,
         )
         want = Want(asking, found.initiator, at, integrity=found.integrity, notes=tuple(notes), blocking=found.blocking)
@@ -285,6 +286,12 @@ class Page:
         if found.initiator.by in ("style", "script") and found.initiator.visit is not None:
             return parse_url(self.journey.visits[found.initiator.visit].url)
         return self.url
+
+    def _referrer_policy(self, found: Found) -> str:
+        """What the head of the answer that Referer tells of has set; a sheet's and a module's own count for what they name."""
+        named = found.initiator.by in ("style", "script") and found.initiator.visit is not None
+        source = self.journey.visits[found.initiator.visit or 0] if named else self.visit
+        return policy_of(source.received.headers) if source.received is not None else ""
 
     def _sheet(self, visit: Visit, found: Found, at: int) -> None:
         """A sheet has come: what it imports is known from now on, what its rules name when they apply."""
