@@ -227,6 +227,13 @@ def test_the_policy_for_referrers_in_the_head_of_a_page_is_kept() -> None:
         assert ("referer" in image.headers) is told
 
 
+def test_a_redirect_may_change_the_policy_for_referrers() -> None:
+    onward = Answer(status=302, headers=(("Location", "/b.png"), ("Referrer-Policy", "no-referrer")))
+    _, asked = traced({"/": Answer("<img src=a.png>"), "/a.png": onward, "/b.png": Answer("x")})
+    told = {request.target: "referer" in request.headers for request in asked}
+    assert (told["/a.png"], told["/b.png"]) == (True, False)
+
+
 def test_the_limit_is_kept_and_said() -> None:
     page = "".join(f"<img src=/i{number}.png>" for number in range(30))
     journey, asked = traced({"/": Answer(page)}, limit=10)

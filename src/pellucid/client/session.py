@@ -22,6 +22,7 @@ from pellucid.http.fetching import Asking, request_headers
 from pellucid.http.hsts import Hsts
 from pellucid.http.private_cache import Cache, Stored
 from pellucid.http.redirects import Halt, next_request
+from pellucid.http.referrer import policy_of
 from pellucid.http.sites import same_origin, same_site, trustworthy
 from pellucid.http.url import Url, parse_url
 from pellucid.journey import Clock, Failure, Initiator, Journey, Note, Received, Visit
@@ -240,7 +241,13 @@ class Session:
         headers = tuple((name, value) for name, value in want.headers if name.lower() not in onward.drop)
         return msgspec.structs.replace(
             want,
-            asking=msgspec.structs.replace(asking, url=onward.url, method=onward.method, passed=(*asking.passed, asking.url)),
+            asking=msgspec.structs.replace(
+                asking,
+                url=onward.url,
+                method=onward.method,
+                passed=(*asking.passed, asking.url),
+                referrer_policy=policy_of(received.headers) or asking.referrer_policy,
+            ),
             headers=headers,
             body=want.body if onward.keep_body else b"",
             content_type=want.content_type if onward.keep_body else None,
