@@ -58,7 +58,7 @@ def test_sentences_are_in_the_houses_style() -> None:
 
 
 def test_what_we_send_is_explained() -> None:
-    sent = request_headers(Asking(parse_url("https://a.example/")), cookie="a=b", protocol="h2")
+    sent = request_headers(Asking(parse_url("https://a.example/")), cookie="a=b")
     assert [name for name, value in sent if gloss(name, value).source is None] == []
     assert len(KNOWN_FIELDS) > 200
 
