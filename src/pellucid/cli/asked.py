@@ -17,11 +17,12 @@ import click
 import msgspec
 
 from pellucid.errors import shorten
+from pellucid.http.fields import TCHAR
 
 __all__ = ["Asked", "asked"]
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:[:](.*)|;)").fullmatch
+_TOKEN = re.compile(f"{TCHAR}+").fullmatch
+_FIELD = re.compile(rf"({TCHAR}+)\s*(?:[:](.*)|;)").fullmatch
 
 
 class Asked(msgspec.Struct, frozen=True):

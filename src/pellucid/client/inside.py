@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
-from pellucid.http.fields import unquoted
+from pellucid.http.fields import TCHAR, unquoted
 from pellucid.http.sites import same_origin
 from pellucid.http.url import BadUrl, Url, parse_url
 from pellucid.journey import Clock, Inside, InsideSpan, Journey, Note, Timing, Visit
@@ -41,9 +41,8 @@ _PATIENCE = 5.0
 
 # -- Server-Timing -----------------------------------------------------------------------------------------------------
 
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105
-_NAME = re.compile(rf"[ \t]*({_TOKEN})")
-_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})?[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"?|[^ \t;,]*))?[^;,]*', re.DOTALL)
+_NAME = re.compile(rf"[ \t]*({TCHAR}+)")
+_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({TCHAR}+)?[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"?|[^ \t;,]*))?[^;,]*', re.DOTALL)
 
 
 def timings(headers: Iterable[tuple[str, str]]) -> list[Timing]:

@@ -19,6 +19,7 @@ import msgspec
 
 from pellucid.errors import shorten
 from pellucid.http.chunks import ChunkEnd, Chunks, Fault
+from pellucid.http.fields import TCHAR
 from pellucid.http.remark import Remark
 
 __all__ = ["AnswerHead", "AnswerReader", "ChunkEnd", "Fault", "Framing", "Step", "frame"]
@@ -33,7 +34,7 @@ _SLOP = 4
 
 _STATUS = re.compile(r"(?i:http)/([0-9])\.([0-9])[ \t]+([0-9]{3})(?:[ \t]+([^\r\n]*))?").fullmatch
 _END = re.compile(rb"\n\r?\n").search
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_TOKEN = re.compile(f"{TCHAR}+").fullmatch
 _DIGITS = re.compile(r"[0-9]{1,18}").fullmatch
 
 

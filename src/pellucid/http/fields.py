@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-__all__ = ["CREDENTIALS", "Pairs", "field", "field_lines", "unquoted", "without"]
+__all__ = ["CREDENTIALS", "TCHAR", "Pairs", "field", "field_lines", "unquoted", "without"]
 
 Pairs = Sequence[tuple[str, str]]
 """Names in any case, values as sent, in order."""
+TCHAR = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+"""What a token is made of, as a part of patterns (RFC 9110, section 5.6.2)."""
 CREDENTIALS = frozenset({
     "api-key", "apikey", "authorization", "cookie", "pellucid-token", "proxy-authorization", "x-access-token",
     "x-amz-security-token", "x-api-key", "x-auth-token", "x-csrf-token", "x-goog-api-key", "x-xsrf-token",

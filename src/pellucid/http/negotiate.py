@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import msgspec
 
+from pellucid.http.fields import TCHAR
 from pellucid.http.headers import Headers
 
 __all__ = [
@@ -31,10 +32,10 @@ __all__ = [
     "split_list",
 ]
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TOKEN = re.compile(f"{TCHAR}+")
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _ELEMENT = re.compile(rf"(?:[^,\"]|{_QUOTED})+")
-_PARAMETER = re.compile(rf";[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*({_QUOTED}|[^;\"]*))?")
+_PARAMETER = re.compile(rf";[ \t]*(?:({TCHAR}+)[ \t]*=[ \t]*({_QUOTED}|[^;\"]*))?")
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _NOTHING: Mapping[str, str] = {}
 

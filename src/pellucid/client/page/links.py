@@ -14,7 +14,7 @@ from pellucid.client.page.findings import Attributes, Findings
 from pellucid.client.page.found import Found
 from pellucid.client.page.media import matches
 from pellucid.client.page.srcset import choose, supported_image
-from pellucid.http.fields import unquoted
+from pellucid.http.fields import TCHAR, unquoted
 from pellucid.http.url import Url
 from pellucid.journey import Kind, Viewport
 
@@ -146,7 +146,7 @@ class Link(NamedTuple):
 
 _TARGET = re.compile(r"[ \t,]*<([^>]*)>")
 _PARAMETER = re.compile(
-    r"""[ \t]*;[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"?|[^ \t;,]*))?)?""", re.DOTALL
+    rf"""[ \t]*;[ \t]*(?:({TCHAR}+)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"?|[^ \t;,]*))?)?""", re.DOTALL
 )
 
 
