@@ -102,6 +102,9 @@ class _Context(NamedTuple):
     nesting: list[Selector] | None = None
     container: tuple[str, ...] = ()
     scope: Test | None = None
+    """Who is inside of an `@scope`."""
+    root: Test | None = None
+    """What `:scope` stands for there."""
     early: bool = False
     why: str | None = None
     """Set where a condition has failed: what stands in here is not applied, and this is the reason."""
@@ -262,8 +265,7 @@ class Cascade:
                 here = here.parent
             return False
 
-        is_inside.root = is_root  # type: ignore[attr-defined]
-        return context._replace(scope=is_inside, nesting=None)
+        return context._replace(scope=is_inside, root=is_root, nesting=None)
 
     def _style(self, rule: Rule, context: _Context) -> None:
         self._apply(rule, rule.prelude, context)
@@ -282,7 +284,7 @@ class Cascade:
                 selector,
                 quirks=self.document.quirks,
                 nesting=context.nesting,
-                scope=getattr(context.scope, "root", None),
+                scope=context.root,
             )
         except SelectorError:
             if any(names_address(each.value) for each in rule.declarations):
