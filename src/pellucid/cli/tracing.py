@@ -10,7 +10,7 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -90,15 +90,16 @@ def run(urls: Sequence[str], told: Told) -> int:
         if file is not None and not file.absolute().parent.is_dir():
             raise click.BadParameter(f"{file}: there is no such folder", param_hint=flag)
     jar = _load(told.cookie_jar)
-    started = [_begin(url, options) for url in urls]  # every mistake is said before anything is sent
+    for url in urls:
+        _begin(url, options)  # every mistake is said before anything is sent
     prepare(urls, options)
     sys.setswitchinterval(_SLICE)
     from pellucid.anatomy.progress import Progress  # late, and before any clock runs
 
     journeys: list[Journey] = []
     interrupted = False
-    for url, (_, _, assumed) in zip(urls, started, strict=True):
-        journey, clock, _ = _begin(url, options)
+    for url in urls:
+        journey, clock, assumed = _begin(url, options)
         journeys.append(journey)
         if interrupted := _make(journey, clock, options, assumed, jar, Progress(sys.stderr)):
             break
@@ -251,13 +252,16 @@ def _address(text: str) -> str:
     return text
 
 
+def _zone_lines(file: Path) -> Iterator[list[str]]:
+    """The words of each line of a zone file, comments left out."""
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        yield line.partition(";")[0].split()
+
+
 def _hints(file: Path) -> tuple[tuple[str, str], ...]:
     """Root hints as a zone file has them: `NAME TTL A ADDRESS` lines; other lines are left out."""
-    found: list[tuple[str, str]] = []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        words = line.partition(";")[0].split()
-        if len(words) >= 3 and words[-2].upper() in ("A", "AAAA"):
-            found.append((words[0], words[-1]))
+    lines = _zone_lines(file)
+    found = [(words[0], words[-1]) for words in lines if len(words) >= 3 and words[-2].upper() in ("A", "AAAA")]
     if not found:
         raise click.BadParameter(f"{file} has no A or AAAA records", param_hint="--root-hints")
     return tuple(found)
@@ -266,8 +270,7 @@ def _hints(file: Path) -> tuple[tuple[str, str], ...]:
 def _anchors(file: Path) -> tuple[str, ...]:
     """The DS records of the root, as a zone file has them; the text behind `DS`."""
     found = []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        words = line.partition(";")[0].split()
+    for words in _zone_lines(file):
         kinds = [word.upper() for word in words]
         if "DS" in kinds:
             found.append(" ".join(words[kinds.index("DS") + 1 :]))
